@@ -1,0 +1,46 @@
+# The only words to learn. Each sets up what it needs in .venv; a repeat is quick.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: demo serve test lint bench docs lock models
+
+demo: models
+	$(PY) examples/demo.py
+
+serve:
+	@echo "anello: the web service is not part of this version; see 'make demo'." >&2; exit 1
+
+test: models
+	$(PY) -m pytest
+
+lint: $(READY)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+bench: models
+	$(PY) benchmarks/run.py
+
+docs: models
+	$(PY) -m pytest tests/docs
+
+# The hand networks, from the cache folder or fetched into it.
+models: $(READY)
+	@$(PY) -c "from anello.models import ensure_models; ensure_models()"
+
+$(READY): requirements-dev.lock pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'anello needs Python 3.11 or newer; try: make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Both locks anew, for every platform, with hashes and without addresses. Needs uv.
+UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+lock:
+	$(UV_COMPILE) -o requirements.lock
+	$(UV_COMPILE) --extra dev -o requirements-dev.lock
