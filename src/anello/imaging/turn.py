@@ -1,0 +1,340 @@
+"""The turn: a ring seen by the shop's camera, drawn as the hand's camera would have seen it.
+
+The product photo is projected onto a three-surface proxy of the ring and the proxy is looked at
+from above the finger (docs/how-it-works.md):
+
+* the *hoop*, a short cylinder of outer radius R_o with the flat near face that shows its thickness;
+* the *top* of the head, a plane that faces out along the back of the finger;
+* the *wall* of the head, the upright surface between the top's near edge and the hoop.
+
+Both cameras are orthographic. In the camera's upright frame a point of the ring has a sideways
+coordinate ``t``, one towards the visible top of the hoop ``g`` and an axial one ``a`` (towards the
+near rim: the wrist's side on the hand). A camera at elevation e out of the hoop's plane sees it at
+
+    x = t        y = g sin e - a cos e        (y upwards)
+
+so every surface has a closed inverse: from a pixel of the hand photo to the point of the ring that
+it shows, and from there to the pixel of the product photo that saw that point. The half of the
+hoop behind the finger is never drawn, for it is never asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from anello.imaging.arrays import Float, Roi
+from anello.imaging.color import srgb_to_linear
+from anello.imaging.finger import FingerSite
+from anello.imaging.matting import Cutout
+from anello.imaging.ring import RingShape
+
+SNUGNESS = 1.0
+"""Inner radius of the hoop over half the finger's width: a ring that fits touches both sides."""
+
+SUPERSAMPLING = 2
+"""Samples per pixel and direction: anti-aliased ends at a quarter of the cost of four."""
+
+MIN_PITCH_DEG = 3.0
+"""Below this the near face and the wall are seen edge-on and their inverse has no answer."""
+
+MAX_AZIMUTH_DEG = 80.0
+"""How far round the hoop the product photo is still worth reading; beyond, its mirror image is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The decorated part above the hoop, in the head's own frame, pixels of the product photo.
+
+    height : of the top plane above the hoop's axis.
+    q : (N,) tangential coordinates on the top plane, evenly spaced, increasing.
+    reach : (N,) axial half-extent of the top at each q, 0 at the ends.
+    """
+
+    height: float
+    q: Float
+    reach: Float
+
+    def reach_at(self, q: Float) -> Float:
+        """Axial half-extent of the top at ``q``, negative outside the head."""
+        return np.interp(q, self.q, self.reach, left=-1, right=-1).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """The ring in the frame of a region of the hand photo.
+
+    color : (h, w, 3) linear light, premultiplied by alpha. alpha : (h, w) in [0, 1].
+    normal : (h, w, 3) unit, x right, y down, z towards the viewer; (0, 0, 1) where there is no ring.
+    height : (h, w) px of the hand photo above the finger's skin. roi : where it lies in the photo.
+    """
+
+    color: Float
+    alpha: Float
+    normal: Float
+    height: Float
+    roi: Roi
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An orthographic camera on the ring. Elevation out of the hoop's plane; the head's azimuth
+    about the hoop's axis, from the visible top, positive to the right. Radians."""
+
+    elevation: float
+    azimuth: float
+
+    def project(self, t: Float, g: Float, a: Float) -> tuple[Float, Float]:
+        """x (right), y (up) of a point, from the projection of the hoop's centre."""
+        return t, g * np.sin(self.elevation) - a * np.cos(self.elevation)
+
+    def from_head(self, q: Float, height: Float | float) -> tuple[Float, Float]:
+        """t, g of a point at tangential ``q`` and radial ``height`` in the head's frame."""
+        c, s = np.cos(self.azimuth), np.sin(self.azimuth)
+        return q * c + height * s, height * c - q * s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """What one surface shows at each sample of the hand's region.
+
+    source_xy : where to read the product photo, x right and y up from the hoop's centre.
+    visible : where the surface is. t, g, a of the normal in the hand's view. height above the skin.
+    """
+
+    source_x: Float
+    source_y: Float
+    visible: NDArray[np.bool_]
+    normal_tga: tuple[Float, Float, Float]
+    height: Float
+
+
+def product_view(shape: RingShape) -> View:
+    return View(np.radians(shape.elevation_deg), np.radians(shape.head_deg))
+
+
+def hand_view(site: FingerSite, has_head: bool) -> View:
+    """The hand's camera. A hoop without a head has no top to turn, so it keeps facing the viewer."""
+    elevation = max(site.pitch_deg, MIN_PITCH_DEG)
+    return View(np.radians(elevation), np.radians(site.roll_deg) if has_head else 0.0)
+
+
+def _hoop(x: Float, y: Float, shape: RingShape, head: Head | None, seen: View, shop: View) -> _Sheet:
+    """The outer cylinder and, past its near rim, the flat face down to the skin."""
+    r_o, r_i, half = shape.outer_radius_px, shape.inner_radius_px, shape.band_width_px / 2
+    se, ce = np.sin(seen.elevation), np.cos(seen.elevation)
+    g_cylinder = np.sqrt(np.maximum(r_o**2 - x**2, 0))
+    a_cylinder = (g_cylinder * se - y) / ce
+    on_face = a_cylinder > half
+    g = np.where(on_face, np.maximum((y + half * ce) / se, 0), g_cylinder)
+    a = np.where(on_face, half, a_cylinder)
+    r = np.hypot(x, g)
+    # Past the far rim the product photo's own alpha says where the band ends.
+    visible = (np.abs(x) <= r_o) & (a >= -1.5 * half) & (r >= r_i) & (g > 0)
+    azimuth = np.arctan2(x, g)
+    sheet_azimuth = _readable_azimuth(azimuth - seen.azimuth, head, shape, shop)
+    source_x, source_y = shop.project(r * np.sin(sheet_azimuth), r * np.cos(sheet_azimuth), a)
+    zero = np.zeros_like(x)
+    normal = (
+        np.where(on_face, zero, np.sin(azimuth)),
+        np.where(on_face, zero, np.cos(azimuth)),
+        np.where(on_face, 1, zero),
+    )
+    return _Sheet(source_x, source_y, visible, normal, r - r_i)
+
+
+def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, shop: View) -> Float:
+    """Azimuth in the product photo at which to read a point of the hoop.
+
+    Under the head the hoop is continued from its shoulders. What the product photo's camera did not
+    see is read from the other side: a ring is nearly symmetric about its head.
+    """
+    if head is not None:
+        lo = np.arctan2(head.q[0], shape.outer_radius_px)
+        hi = np.arctan2(head.q[-1], shape.outer_radius_px)
+        inside = (from_head > lo) & (from_head < hi)
+        from_head = np.where(inside, np.where(from_head < (lo + hi) / 2, lo, hi), from_head)
+    limit = np.radians(MAX_AZIMUTH_DEG)
+    direct = from_head + shop.azimuth
+    mirrored = shop.azimuth - from_head
+    unseen = (np.abs(direct) > limit) & (np.abs(mirrored) < np.abs(direct))
+    return np.where(unseen, mirrored, direct).astype(np.float32)
+
+
+def _head_top(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
+    """The plane at ``head.height`` facing out along the back of the finger."""
+    c, s = np.cos(seen.azimuth), np.sin(seen.azimuth)
+    q = (x - head.height * s) / c
+    g = head.height * c - q * s
+    a = (g * np.sin(seen.elevation) - y) / np.cos(seen.elevation)
+    reach = head.reach_at(q)
+    # The far edge is the photo's own silhouette; the near edge is its mirror image.
+    visible = (reach > 0) & (a <= reach) & (a >= -1.3 * reach - 0.05 * shape.outer_radius_px)
+    source_x, source_y = shop.project(*shop.from_head(q, head.height), a)
+    one = np.ones_like(x)
+    height = one * (head.height - shape.inner_radius_px)
+    return _Sheet(source_x, source_y, visible, (one * s, one * c, 0 * one), height)
+
+
+def _head_wall(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
+    """The upright surface below the top's near edge, down to the hoop."""
+    c, s = np.cos(seen.azimuth), np.sin(seen.azimuth)
+    q = (x - head.height * s) / c
+    reach = head.reach_at(q)
+    g = (y + reach * np.cos(seen.elevation)) / np.sin(seen.elevation)
+    height = (g + q * s) / c
+    visible = (reach > 0) & (height <= head.height) & (height >= shape.outer_radius_px)
+    source_x, source_y = shop.project(*shop.from_head(q, height), reach)
+    visible &= ~_is_band(source_x, source_y, shape, shop)
+    zero = np.zeros_like(x)
+    return _Sheet(source_x, source_y, visible, (zero, zero, zero + 1), height - shape.inner_radius_px)
+
+
+def _is_band(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.bool_]:
+    """Whether the hoop itself is what the product photo shows at x, y (near, visible half)."""
+    se, ce = np.sin(shop.elevation), np.cos(shop.elevation)
+    half = shape.band_width_px / 2
+    far = np.sqrt(np.maximum(shape.outer_radius_px**2 - x**2, 0)) * se + half * ce
+    near = np.sqrt(np.maximum(shape.inner_radius_px**2 - x**2, 0)) * se - half * ce
+    return (y <= far) & (y >= near)
+
+
+def turn(
+    cutout: Cutout, shape: RingShape, head: Head | None, site: FingerSite, size: tuple[int, int]
+) -> Layer:
+    """Draw the ring as it looks on the finger.
+
+    cutout, shape, head : the ring, in pixels of the product photo.
+    site : where it sits. size : width, height of the hand photo; the layer's ROI is clipped to it.
+    """
+    seen, shop = hand_view(site, head is not None), product_view(shape)
+    hand_from_ring = SNUGNESS * site.width_px / 2 / shape.inner_radius_px
+    roi = _layer_roi(shape, head, site, seen, hand_from_ring, size)
+    x, y = _ring_coordinates(roi, site, hand_from_ring)
+    texture, texture_from_ring = _texture(cutout, shape, hand_from_ring * SUPERSAMPLING)
+
+    sheets = [_hoop(x, y, shape, head, seen, shop)]
+    if head is not None:
+        sheets.append(_head_wall(x, y, head, shape, seen, shop))
+        sheets.append(_head_top(x, y, head, shape, seen, shop))
+    premultiplied = np.zeros((*x.shape, 4), np.float32)
+    normal = np.zeros((*x.shape, 3), np.float32)
+    height = np.zeros(x.shape, np.float32)
+    for sheet in sheets:
+        drawn = _read(texture, texture_from_ring, sheet)
+        keep = 1 - drawn[..., 3:]
+        premultiplied = drawn + keep * premultiplied
+        normal = drawn[..., 3:] * np.stack(sheet.normal_tga, -1) + keep * normal
+        height = drawn[..., 3] * sheet.height + keep[..., 0] * height
+
+    n = SUPERSAMPLING
+    small = (x.shape[1] // n, x.shape[0] // n)
+    premultiplied = cv2.resize(premultiplied, small, interpolation=cv2.INTER_AREA)
+    normal = cv2.resize(normal, small, interpolation=cv2.INTER_AREA)
+    height = cv2.resize(height, small, interpolation=cv2.INTER_AREA)
+    alpha = premultiplied[..., 3]
+    return Layer(
+        color=np.ascontiguousarray(premultiplied[..., :3]),
+        alpha=np.ascontiguousarray(alpha),
+        normal=_camera_normals(normal, site, seen),
+        height=height / np.maximum(alpha, 1e-3) * (alpha > 0) * hand_from_ring,
+        roi=roi,
+    )
+
+
+def _layer_roi(
+    shape: RingShape,
+    head: Head | None,
+    site: FingerSite,
+    seen: View,
+    hand_from_ring: float,
+    size: tuple[int, int],
+) -> Roi:
+    """The box around everything that the proxy can show, clipped to the photo."""
+    half = shape.band_width_px / 2
+    tall = shape.outer_radius_px * np.sin(seen.elevation) + 2 * half
+    x = [-shape.outer_radius_px, shape.outer_radius_px]
+    y = [-2 * half, tall]
+    if head is not None:
+        reach = 1.3 * float(head.reach.max()) + 0.05 * shape.outer_radius_px
+        for q in (head.q[0], head.q[-1]):
+            t, g = seen.from_head(q, head.height)
+            x.append(float(t))
+            y += [float(g * np.sin(seen.elevation)) + reach, float(g * np.sin(seen.elevation)) - reach]
+    box = np.array([[u, v] for u in (min(x), max(x)) for v in (min(y), max(y))]) * hand_from_ring
+    corners = site.centre_xy + box[:, :1] * site.across_xy + box[:, 1:] * site.axis_xy
+    x0, y0 = np.floor(corners.min(0) - 2).astype(int)
+    x1, y1 = np.ceil(corners.max(0) + 3).astype(int)
+    width, height = size
+    return max(int(x0), 0), max(int(y0), 0), min(int(x1), width), min(int(y1), height)
+
+
+def _ring_coordinates(roi: Roi, site: FingerSite, hand_from_ring: float) -> tuple[Float, Float]:
+    """x right, y up of every sample, product pixels from the hoop's centre."""
+    x0, y0, x1, y1 = roi
+    n = SUPERSAMPLING
+    column = (x0 + (np.arange((x1 - x0) * n) + 0.5) / n - 0.5 - site.centre_xy[0]).astype(np.float32)
+    row = (y0 + (np.arange((y1 - y0) * n) + 0.5) / n - 0.5 - site.centre_xy[1]).astype(np.float32)
+    scale = np.float32(1 / hand_from_ring)
+    across, axis = site.across_xy.astype(np.float32), site.axis_xy.astype(np.float32)
+    x = (column[None, :] * across[0] + row[:, None] * across[1]) * scale
+    y = (column[None, :] * axis[0] + row[:, None] * axis[1]) * scale
+    return x, y
+
+
+def _texture(cutout: Cutout, shape: RingShape, target: float) -> tuple[Float, Float]:
+    """The cut-out as (h, w, 4) premultiplied linear light, prefiltered for samples ``1 / target``
+    product pixels apart, and the (2, 3) affine texture_from_ring."""
+    linear = srgb_to_linear(cutout.rgb)
+    alpha = cutout.alpha.astype(np.float32) / 255
+    texture = np.dstack([linear * alpha[..., None], alpha])
+    factor = min(1.0, target)
+    if factor < 1:
+        h, w = alpha.shape
+        size = (max(1, round(w * factor)), max(1, round(h * factor)))
+        texture = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
+    factor_x, factor_y = texture.shape[1] / alpha.shape[1], texture.shape[0] / alpha.shape[0]
+    turn_rad = np.radians(shape.rotation_deg)
+    right = np.array([np.cos(turn_rad), np.sin(turn_rad)])
+    up = np.array([np.sin(turn_rad), -np.cos(turn_rad)])
+    photo_from_ring = np.column_stack([right, up, shape.centre_xy + 0.5])
+    texture_from_ring = np.diag([factor_x, factor_y]) @ photo_from_ring
+    texture_from_ring[:, 2] -= 0.5
+    return texture, texture_from_ring.astype(np.float32)
+
+
+def _read(texture: Float, texture_from_ring: Float, sheet: _Sheet) -> Float:
+    m = texture_from_ring
+    map_x = m[0, 0] * sheet.source_x + m[0, 1] * sheet.source_y + m[0, 2]
+    map_y = m[1, 0] * sheet.source_x + m[1, 1] * sheet.source_y + m[1, 2]
+    drawn: Float = cv2.remap(
+        texture,
+        map_x.astype(np.float32),
+        map_y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    return drawn * sheet.visible[..., None]
+
+
+def _camera_normals(tga: Float, site: FingerSite, seen: View) -> Float:
+    """Unit normals in the picture's frame from sideways, radial and axial parts in the ring's."""
+    se, ce = np.sin(seen.elevation), np.cos(seen.elevation)
+    up = tga[..., 1] * se - tga[..., 2] * ce
+    towards = tga[..., 1] * ce + tga[..., 2] * se
+    across, axis = site.across_xy, site.axis_xy
+    normal = np.stack(
+        [
+            tga[..., 0] * across[0] + up * axis[0],
+            tga[..., 0] * across[1] + up * axis[1],
+            towards,
+        ],
+        -1,
+    ).astype(np.float32)
+    length = np.linalg.norm(normal, axis=-1, keepdims=True)
+    outward = np.array([0, 0, 1], np.float32)
+    return np.where(length > 1e-3, normal / np.maximum(length, 1e-3), outward)
