@@ -29,6 +29,13 @@ ASPECT_RANGE = (0.35, 1.05)
 """Axial over tangential half-extent of a head: a row of stones, a stone longer than wide."""
 
 
+PRONG = 0.07
+"""Half-width, in outer radii, of what is too thin to be the head's outline."""
+
+JOIN = 1.3
+"""Growth of width from one row to the next that only a neighbouring part can cause."""
+
+
 def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     """Find the head of the cut-out ring; None for a band without one."""
     scale = WORKING_RADIUS / shape.outer_radius_px
@@ -44,11 +51,11 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     tops = np.where(alpha.any(0), y[alpha.argmax(0), 0], -np.inf)
     lo, hi = columns
     lo, hi = _to_shoulders(tops, x[0], lo, hi, r_o, half, view.elevation)
-    half_width = (x[0, hi] - x[0, lo]) / 2
-    peak = float(tops[lo : hi + 1].max())
-    widest = _widest_row(alpha[:, lo : hi + 1], y[:, 0], peak, half_width, view.elevation)
+    peak, crown = _crown(alpha[:, lo : hi + 1], y[:, 0])
     se, ce = np.sin(view.elevation), np.cos(view.elevation)
-    reach = np.clip((peak - widest) / ce, *(np.array(ASPECT_RANGE) * half_width))
+    half_width = float(crown.max()) / 2
+    middle_depth = float(np.flatnonzero(crown >= 0.94 * crown.max()).mean())
+    reach = np.clip(middle_depth / ce, *(np.array(ASPECT_RANGE) * half_width))
     height = max((peak - reach * ce) / se, 1.02 * r_o) / np.cos(view.azimuth)
 
     c, s = np.cos(view.azimuth), np.sin(view.azimuth)
@@ -115,9 +122,33 @@ def _to_shoulders(
     return lo, hi
 
 
-def _widest_row(alpha: Mask, y: Float, peak: float, half_width: float, elevation: float) -> float:
-    """Height of the rows where the head is widest: the middle line of a round or pointed top."""
-    deepest = peak - 2 * ASPECT_RANGE[1] * half_width * np.cos(elevation)
-    rows = (y <= peak) & (y >= deepest)
-    width = np.where(rows, alpha.sum(1), 0)
-    return float(y[width >= 0.94 * width.max()].mean())
+def _crown(alpha: Mask, y: Float) -> tuple[float, NDArray[np.int64]]:
+    """The head's highest part, row by row: y of its first row, and the widths of the run of pixels
+    below the peak, down to where it would be twice as deep as wide or where neighbours join it (the
+    side stones of a three-stone ring, the shoulders of a bezel)."""
+    prong = int(2 * PRONG * WORKING_RADIUS) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (prong, prong))
+    body = cv2.morphologyEx(alpha.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
+    rows = np.flatnonzero((body if body.any() else alpha).any(1))
+    body = body if body.any() else alpha
+    first = int(rows[0])
+    run = body[first]
+    widths: list[int] = []
+    for row in body[first:]:
+        grown = _runs_touching(row, run)
+        width = int(grown.sum())
+        if width == 0 or len(widths) > ASPECT_RANGE[1] * max(widths, default=width) * 2:
+            break
+        joined = widths and width > JOIN * widths[-1]
+        if joined and widths[-1] > 3 * prong:
+            break
+        widths.append(width)
+        run = grown
+    return float(y[first]), np.array(widths)
+
+
+def _runs_touching(row: Mask, above: Mask) -> Mask:
+    """The runs of a row that touch the run above it."""
+    label = np.cumsum(np.diff(row.astype(np.int8), prepend=0) == 1) * row
+    touched = np.unique(label[above & row])
+    return np.isin(label, touched[touched > 0])

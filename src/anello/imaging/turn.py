@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from anello.imaging.arrays import Float, Roi
 from anello.imaging.color import srgb_to_linear
 from anello.imaging.finger import FingerSite
+from anello.imaging.hoop import Hoop, see_hoop
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
 
@@ -112,6 +113,10 @@ class _Sheet:
     height: Float
 
 
+def hoop_of(shape: RingShape) -> Hoop:
+    return Hoop(shape.inner_radius_px, shape.outer_radius_px, shape.band_width_px)
+
+
 def product_view(shape: RingShape) -> View:
     return View(np.radians(shape.elevation_deg), np.radians(shape.head_deg))
 
@@ -123,27 +128,11 @@ def hand_view(site: FingerSite, has_head: bool) -> View:
 
 
 def _hoop(x: Float, y: Float, shape: RingShape, head: Head | None, seen: View, shop: View) -> _Sheet:
-    """The outer cylinder and, past its near rim, the flat face down to the skin."""
-    r_o, r_i, half = shape.outer_radius_px, shape.inner_radius_px, shape.band_width_px / 2
-    se, ce = np.sin(seen.elevation), np.cos(seen.elevation)
-    g_cylinder = np.sqrt(np.maximum(r_o**2 - x**2, 0))
-    a_cylinder = (g_cylinder * se - y) / ce
-    on_face = a_cylinder > half
-    g = np.where(on_face, np.maximum((y + half * ce) / se, 0), g_cylinder)
-    a = np.where(on_face, half, a_cylinder)
-    r = np.hypot(x, g)
-    # Past the far rim the product photo's own alpha says where the band ends.
-    visible = (np.abs(x) <= r_o) & (a >= -1.5 * half) & (r >= r_i) & (g > 0)
-    azimuth = np.arctan2(x, g)
-    sheet_azimuth = _readable_azimuth(azimuth - seen.azimuth, head, shape, shop)
-    source_x, source_y = shop.project(r * np.sin(sheet_azimuth), r * np.cos(sheet_azimuth), a)
-    zero = np.zeros_like(x)
-    normal = (
-        np.where(on_face, zero, np.sin(azimuth)),
-        np.where(on_face, zero, np.cos(azimuth)),
-        np.where(on_face, 1, zero),
-    )
-    return _Sheet(source_x, source_y, visible, normal, r - r_i)
+    """The near half of the hoop, and the sliver of its near face that shows beyond the finger."""
+    hoop = see_hoop(hoop_of(shape), seen.elevation, x, y)
+    azimuth = _readable_azimuth(hoop.azimuth - seen.azimuth, head, shape, shop)
+    source_x, source_y = shop.project(hoop.r * np.sin(azimuth), hoop.r * np.cos(azimuth), hoop.a)
+    return _Sheet(source_x, source_y, hoop.visible, hoop.normal_tga, hoop.r - shape.inner_radius_px)
 
 
 def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, shop: View) -> Float:
