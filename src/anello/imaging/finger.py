@@ -1,0 +1,622 @@
+"""FingerSite: where on a finger the ring sits, measured on the photo itself.
+
+The landmarks say where to look. A strip along the bone is rectified, the two silhouettes are found
+in it as one smooth pair of paths (dynamic programming over centre and width), then each is refined
+below the pixel. Two passes: the second strip follows the axis that the first one measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Bytes, Float, Float64
+from anello.imaging.hand import BONES, Finger, Hand, attitude, expected_width
+
+LOCATION_START = 0.50
+LOCATION_SPAN = 0.40
+"""Location 0 sits half-way from MCP to PIP (the web is there), 1 just short of the middle joint."""
+
+_REACH_ALONG = 1.6
+"""Half length of the strip, expected finger widths."""
+_REACH_ACROSS = 1.2
+"""Half breadth of the strip, expected finger widths: room for a centre off by 0.3 and its ground."""
+_COLUMNS_PER_WIDTH = (64, 120)
+"""Strip pixels across one expected width in the two passes."""
+_FINEST_PX = 0.5
+"""Never sample finer than this, photo px: below it there is nothing to see."""
+_ROWS = 40
+"""Rows of the path search, over the whole strip."""
+_WIDTH_PRIOR = (0.17, 0.11)
+"""Spread of log(width / expected) in the two passes: landmarks know widths to about 12 %."""
+_CENTRE_PRIOR = (0.20, 0.10)
+"""Spread of the centre, widths: landmarks lie up to 0.15 off the middle line."""
+_PRIOR_WEIGHT = 0.25
+"""Weight of the priors in the score of one row, whose evidence is about 1 a side."""
+_STEP_COST = 0.35
+"""What one step of the path's centre or width costs: silhouettes bend slowly."""
+_MIN_PALM_PIXELS = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FingerSite:
+    """Where on the hand photo the ring sits; everything in px of the upright full photo.
+
+    centre_xy : (2,) on the finger's middle line, where the centre of the ring's circle is seen.
+    axis_xy : (2,) unit, knuckle to tip. across_xy : (2,) unit, to the right when the tip is up.
+    left_xy, right_xy : (2,) centre -/+ across * width / 2.
+    pitch_deg : elevation of the view out of the ring's plane, positive = camera on the wrist's side.
+    roll_deg : how far the back of the finger is turned away, positive = towards ``across_xy``.
+    confidence : 0..1.
+    left_edge_xy, right_edge_xy : (N, 2) the silhouettes around the site, knuckle to tip.
+    edge_sigma_px : gaussian sigma of the photo's own blur at the silhouette.
+    """
+
+    finger: Finger
+    location: float
+    centre_xy: Float64
+    axis_xy: Float64
+    across_xy: Float64
+    left_xy: Float64
+    right_xy: Float64
+    width_px: float
+    pitch_deg: float
+    roll_deg: float
+    confidence: float
+    left_edge_xy: Float64
+    right_edge_xy: Float64
+    edge_sigma_px: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """A straight strip: origin px of the photo, unit axis (up in the strip), photo px a strip px."""
+
+    origin_xy: Float64
+    axis_xy: Float64
+    px: float
+    rows: int
+    cols: int
+
+    @property
+    def across_xy(self) -> Float64:
+        return np.array([-self.axis_xy[1], self.axis_xy[0]])
+
+    def to_photo(self, col: Float64, row: Float64) -> Float64:
+        """(..., 2) photo px of strip columns and rows."""
+        x = (np.asarray(col) - (self.cols - 1) / 2) * self.px
+        y = ((self.rows - 1) / 2 - np.asarray(row)) * self.px
+        return self.origin_xy + x[..., None] * self.across_xy + y[..., None] * self.axis_xy
+
+    def to_strip(self, point_xy: Float64) -> tuple[float, float]:
+        """Column and row of a photo point."""
+        d = (point_xy - self.origin_xy) / self.px
+        return (
+            float(d @ self.across_xy + (self.cols - 1) / 2),
+            float((self.rows - 1) / 2 - d @ self.axis_xy),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Paths:
+    """The silhouettes in one strip: columns (rows,) each, and how sure each row is, 0..1."""
+
+    left: Float64
+    right: Float64
+    trust_left: Float64
+    trust_right: Float64
+
+
+def locate_site(
+    pixels: Bytes,
+    hand: Hand,
+    finger: Finger,
+    location: float,
+    hand_mask: Bytes | None = None,
+) -> FingerSite | None:
+    """Where a ring sits on this finger; None when the finger is outside the picture.
+
+    pixels : (H, W, 3) 8-bit sRGB. location : 0 (base of the free finger) to 1 (short of the middle
+    joint). hand_mask : (H, W), white = hand; when given it defines the silhouette.
+    """
+    base, joint = (hand.points_xy[i] for i in BONES[finger])
+    bone = joint - base
+    length = float(np.hypot(*bone))
+    width = expected_width(hand, finger)
+    if length < 1 or width < 1:
+        return None
+    target = base + (LOCATION_START + LOCATION_SPAN * location) * bone
+    if not _inside(target, pixels.shape):
+        return None
+    source = pixels if hand_mask is None else _mask_picture(hand_mask)
+    axis, middle = bone / length, target
+    frame, paths, fit = _measure(source, middle, axis, width, 0, hand_mask is not None)
+    axis, middle = fit.axis_xy, fit.middle_at(target)
+    width_now = float(np.clip(fit.width, 0.7 * width, 1.4 * width))
+    width_now = float(np.sqrt(width_now * np.sqrt(width_now * width)))
+    frame, paths, fit = _measure(source, middle, axis, width_now, 1, hand_mask is not None)
+    return _site(pixels, hand, finger, location, target, frame, paths, fit)
+
+
+def _site(
+    pixels: Bytes,
+    hand: Hand,
+    finger: Finger,
+    location: float,
+    target: Float64,
+    frame: _Frame,
+    paths: _Paths,
+    fit: _Fit,
+) -> FingerSite:
+    axis = fit.axis_xy
+    across = np.array([-axis[1], axis[0]])
+    centre = fit.middle_at(target)
+    rows = np.arange(frame.rows - 1, -1, -1, dtype=np.float64)
+    left = frame.to_photo(paths.left[::-1], rows)
+    right = frame.to_photo(paths.right[::-1], rows)
+    pitch, roll = attitude(hand, finger)
+    sigma = edge_sigma(pixels, left, right, paths.trust_left[::-1], paths.trust_right[::-1], across)
+    return FingerSite(
+        finger=finger,
+        location=location,
+        centre_xy=centre,
+        axis_xy=axis,
+        across_xy=across,
+        left_xy=centre - across * fit.width / 2,
+        right_xy=centre + across * fit.width / 2,
+        width_px=fit.width,
+        pitch_deg=pitch,
+        roll_deg=roll,
+        confidence=fit.confidence,
+        left_edge_xy=left,
+        right_edge_xy=right,
+        edge_sigma_px=sigma,
+    )
+
+
+def _inside(point_xy: Float64, shape: tuple[int, ...]) -> bool:
+    return bool(0 <= point_xy[0] < shape[1] and 0 <= point_xy[1] < shape[0])
+
+
+def _mask_picture(mask: Bytes) -> Bytes:
+    return np.repeat(mask[..., None], 3, axis=2)
+
+
+# --- one pass ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """Two straight lines fitted to the silhouettes near the site."""
+
+    point_xy: Float64
+    axis_xy: Float64
+    width: float
+    confidence: float
+
+    def middle_at(self, target_xy: Float64) -> Float64:
+        """The target projected onto the measured middle line."""
+        return self.point_xy + ((target_xy - self.point_xy) @ self.axis_xy) * self.axis_xy
+
+
+def _measure(
+    source: Bytes, middle: Float64, axis: Float64, width: float, step: int, is_mask: bool
+) -> tuple[_Frame, _Paths, _Fit]:
+    frame = _frame(middle, axis, width, _COLUMNS_PER_WIDTH[step])
+    strip, inside = _rectify(source, frame)
+    w = width / frame.px
+    right_score, left_score = _edge_scores(strip, inside, w, is_mask, tight=step == 1)
+    coarse = _search_pair(left_score, right_score, w, step)
+    paths = _refine(left_score, right_score, coarse, w)
+    return frame, paths, _fit_lines(frame, paths, w)
+
+
+def _frame(middle: Float64, axis: Float64, width: float, columns: int) -> _Frame:
+    px = max(width / columns, _FINEST_PX)
+    rows = 2 * round(_REACH_ALONG * width / px) + 1
+    cols = 2 * round(_REACH_ACROSS * width / px) + 1
+    return _Frame(middle, axis, px, rows, cols)
+
+
+def _rectify(source: Bytes, frame: _Frame) -> tuple[Bytes, Float]:
+    """The strip (rows, cols, 3) and which of its pixels lie in the photo, 0 or 1."""
+    corners = frame.to_photo(
+        np.array([0.0, frame.cols - 1, 0, frame.cols - 1]),
+        np.array([0.0, 0, frame.rows - 1, frame.rows - 1]),
+    )
+    height, width = source.shape[:2]
+    low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 3, 0, [width - 1, height - 1])
+    high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 4, low + 1, [width, height])
+    part = source[low[1] : high[1], low[0] : high[0]]
+    ratio = np.ones(2)
+    if frame.px > 1.3:  # reduce by area first, so that the strip does not alias
+        size = np.maximum(1, np.round((high - low) / frame.px)).astype(int)
+        ratio = size / (high - low)
+        small = cv2.resize(part, (int(size[0]), int(size[1])), interpolation=cv2.INTER_AREA)
+        part = np.asarray(small, np.uint8)
+    corner_points = corners[:3]
+    in_part = ((corner_points - low + 0.5) * ratio - 0.5).astype(np.float32)
+    in_strip = np.array([[0, 0], [frame.cols - 1, 0], [0, frame.rows - 1]], np.float32)
+    matrix = cv2.getAffineTransform(in_strip, in_part)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size_wh = (frame.cols, frame.rows)
+    strip = cv2.warpAffine(part, matrix, size_wh, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    ones = np.full(part.shape[:2], 255, np.uint8)
+    inside = cv2.warpAffine(ones, matrix, size_wh, flags=flags, borderValue=0)
+    return np.asarray(strip, np.uint8), (inside > 127).astype(np.float32)
+
+
+# --- evidence ------------------------------------------------------------------------------------
+
+_LOG_OFFSET = 12.0
+"""Added to 8-bit values before the logarithm: keeps the noise of dark pixels from ruling."""
+_SKIN_FLOOR = np.array([0.16, 0.035, 0.05])
+"""Least spread of skin in (log G, log R/G, log B/G): shading, blush, white balance."""
+_LLR_LIMIT = 4.0
+_W_REGION, _W_GRADIENT, _W_CREASE, _W_GAP = 0.55, 0.65, 0.35, 0.5
+
+
+def _log_opponent(strip: Bytes) -> Float:
+    """(log G, log R/G, log B/G): shading moves the first only."""
+    logs = np.log(np.arange(256, dtype=np.float32) + np.float32(_LOG_OFFSET))[strip]
+    green = logs[..., 1]
+    return np.stack([green, logs[..., 0] - green, logs[..., 2] - green], -1)
+
+
+def _edge_scores(
+    strip: Bytes, inside: Float, w: float, is_mask: bool, *, tight: bool
+) -> tuple[Float, Float]:
+    """How well each pixel would do as the right, and as the left silhouette; about 0..1.5 each."""
+    if is_mask:
+        level = cv2.GaussianBlur(strip[..., 0].astype(np.float32) / 255, (0, 0), 1.0)
+        slope = cv2.Sobel(level, cv2.CV_32F, 1, 0, ksize=1)
+        return 4 * np.maximum(-slope, 0), 4 * np.maximum(slope, 0)
+    smooth = cv2.GaussianBlur(strip, (0, 0), 0.8)
+    features = _log_opponent(np.asarray(smooth, np.uint8))
+    ratio = _skin_ratio(features, inside, w, tight)
+    gradient = _gradient(features, w)
+    crease = _crease(features[..., 0], w)
+    scores = []
+    for flip in (False, True):
+        r, g, c = (a[:, ::-1] if flip else a for a in (ratio, gradient, crease))
+        score = _one_sided(r, g, c, w)
+        scores.append(score[:, ::-1] if flip else score)
+    return scores[0] * inside, scores[1] * inside
+
+
+def _gradient(features: Float, w: float) -> Float:
+    """Strength of the step across, 0..1: soft-limited, so that one bright edge is not everything."""
+    sigma = max(1.0, 0.012 * w)
+    blurred = cv2.GaussianBlur(features, (0, 0), sigmaX=sigma, sigmaY=2 * sigma)
+    slope = cv2.Sobel(blurred, cv2.CV_32F, 1, 0, ksize=1, scale=0.5) * np.float32(w)
+    weights = np.array([1.0, 2.0, 1.5], np.float32)
+    strength = np.sqrt(((slope * weights) ** 2).sum(axis=-1))
+    half = max(float(np.median(strength)) * 3, 1.5)
+    return np.asarray(strength / (strength + half), np.float32)
+
+
+def _crease(log_green: Float, w: float) -> Float:
+    """Dark valleys running along the finger, 0..1: where two fingers touch."""
+    sigma = max(1.2, 0.03 * w)
+    blurred = cv2.GaussianBlur(log_green, (0, 0), sigmaX=sigma, sigmaY=2 * sigma)
+    bend = cv2.Sobel(blurred, cv2.CV_32F, 2, 0, ksize=3, scale=0.25) * np.float32(sigma**2)
+    depth = np.maximum(bend, 0)
+    return np.asarray(depth / (depth + 0.03), np.float32)
+
+
+def _one_sided(ratio: Float, gradient: Float, crease: Float, w: float) -> Float:
+    """Score of a right silhouette: skin to its left, other to its right, a step, or a crease."""
+    total = np.cumsum(np.pad(ratio, ((0, 0), (1, 0))), axis=1)
+    contrast = np.zeros_like(ratio)
+    for reach in (0.06, 0.16):
+        contrast += _window_contrast(total, max(2, round(reach * w))) / 2
+    gap = np.maximum(-ratio, 0)
+    middle = ratio.shape[1] // 2 + round(0.25 * w)
+    gap[:, :middle] = 0
+    inside_gap = np.cumsum(gap, axis=1) / (0.08 * w * _LLR_LIMIT)
+    region = contrast / _LLR_LIMIT
+    return np.asarray(
+        _W_REGION * region
+        + _W_GRADIENT * gradient * np.clip(0.35 + region, 0, 1)
+        + _W_CREASE * crease
+        - _W_GAP * np.minimum(inside_gap, 2),
+        np.float32,
+    )
+
+
+def _window_contrast(total: Float, reach: int) -> Float:
+    """Half of (mean over ``reach`` px up to here - mean over ``reach`` px from here)."""
+    cols = total.shape[1] - 1
+    index = np.arange(cols)
+    here = total[:, index] * 0.5 + total[:, index + 1] * 0.5
+    low = total[:, np.maximum(index - reach, 0)]
+    high = total[:, np.minimum(index + 1 + reach, cols)]
+    return np.asarray((2 * here - low - high) / (2 * reach), np.float32)
+
+
+def _skin_ratio(features: Float, inside: Float, w: float, tight: bool) -> Float:
+    """log p(skin) - log p(ground) per pixel, limited to +-4."""
+    middle = features.shape[1] // 2
+    half = round((0.34 if tight else 0.24) * w)
+    core = features[:, middle - half : middle + half + 1].reshape(-1, 3)
+    mean, inverse, log_norm = _robust_gaussian(core[:: max(1, len(core) // 4000)])
+    skin = _log_gaussian(features, mean, inverse, log_norm)
+    sides = []
+    for flip in (False, True):
+        f, i = (features[:, ::-1], inside[:, ::-1]) if flip else (features, inside)
+        first = middle + round((0.58 if tight else 0.66) * w)
+        ground = f[:, first:][i[:, first:] > 0]
+        log_p = _ground_log_p(f[:, middle:], ground, mean, inverse)
+        sides.append(log_p[:, ::-1] if flip else log_p)
+    ground_p = np.concatenate([sides[1], sides[0][:, 1:]], axis=1)
+    return np.asarray(np.clip(skin - ground_p, -_LLR_LIMIT, _LLR_LIMIT), np.float32)
+
+
+def _robust_gaussian(samples: Float) -> tuple[Float64, Float64, float]:
+    """Mean, inverse covariance, log normaliser: trimmed twice, with a floor on the spread."""
+    kept = samples.astype(np.float64)
+    centre = np.median(kept, axis=0)
+    spread = np.maximum(1.4826 * np.median(np.abs(kept - centre), axis=0), _SKIN_FLOOR / 2)
+    for limit in (3.0, 3.0):
+        near = (np.abs(kept - centre) / spread).max(axis=1) < limit
+        if near.sum() < 30:
+            break
+        kept = kept[near]
+        centre = np.asarray(kept.mean(axis=0), np.float64)
+        spread = np.maximum(kept.std(axis=0), _SKIN_FLOOR / 2)
+    covariance = (
+        np.cov(kept.T) + np.diag(_SKIN_FLOOR**2) if len(kept) > 3 else np.diag(_SKIN_FLOOR**2)
+    )
+    return centre, np.linalg.inv(covariance), -0.5 * float(np.linalg.slogdet(covariance)[1])
+
+
+def _log_gaussian(features: Float, mean: Float64, inverse: Float64, log_norm: float) -> Float:
+    d = features - mean.astype(np.float32)
+    return np.asarray(
+        log_norm
+        - 0.5 * np.einsum("...i,ij,...j->...", d, inverse.astype(np.float32), d, optimize=True),
+        np.float32,
+    )
+
+
+_GROUND_KINDS = 3
+_BROAD_LOG_P = -2.0
+"""log density of "anything else": about one over the volume of colours met, in these features."""
+_SKIN_LIKE = 1.5
+"""A kind of ground nearer to the skin than this (Mahalanobis) is another finger."""
+_GROUND_FLOOR = np.array([0.08, 0.03, 0.03])
+
+
+def _ground_log_p(features: Float, ground: Float, skin_mean: Float64, skin_inv: Float64) -> Float:
+    """log p(not this finger) from up to three kinds of ground, other skin left out."""
+    log_p = np.full(features.shape[:2], _BROAD_LOG_P, np.float32)
+    if len(ground) < 50:
+        return log_p
+    samples = np.ascontiguousarray(ground[:: max(1, len(ground) // 2000)], np.float32)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 0.01)
+    start = np.argsort(np.argsort(samples[:, 0])) * _GROUND_KINDS // len(samples)
+    labels = start.astype(np.int32)[:, None]
+    _, found, _ = cv2.kmeans(
+        samples, _GROUND_KINDS, labels, criteria, 1, cv2.KMEANS_USE_INITIAL_LABELS
+    )
+    for kind in range(_GROUND_KINDS):
+        members = samples[found[:, 0] == kind].astype(np.float64)
+        share = len(members) / len(samples)
+        if share < 0.04:
+            continue
+        mean = members.mean(axis=0)
+        d = mean - skin_mean
+        if np.sqrt(d @ skin_inv @ d) < _SKIN_LIKE:
+            continue
+        covariance = np.cov(members.T) + np.diag(_GROUND_FLOOR**2)
+        norm = -0.5 * float(np.linalg.slogdet(covariance)[1]) + float(np.log(share))
+        one = _log_gaussian(features, mean, np.linalg.inv(covariance), norm)
+        log_p = np.maximum(log_p, one)
+    return log_p
+
+
+# --- paths ---------------------------------------------------------------------------------------
+
+_WIDTHS = np.exp(np.linspace(np.log(0.62), np.log(1.5), 31))
+_CENTRES = np.linspace(-0.4, 0.4, 41)
+"""Candidate widths and centres of the pair search, in expected widths."""
+
+
+def _search_pair(left: Float, right: Float, w: float, step: int) -> _Paths:
+    """The best smooth (centre, width) over rows: both silhouettes at once."""
+    rows, cols = left.shape
+    bins = np.linspace(0, rows, _ROWS + 1).astype(int)
+    rows_left = np.add.reduceat(left, bins[:-1], axis=0) / np.diff(bins)[:, None]
+    rows_right = np.add.reduceat(right, bins[:-1], axis=0) / np.diff(bins)[:, None]
+    middle = (cols - 1) / 2
+    centre, width = np.meshgrid(_CENTRES * w, _WIDTHS * w, indexing="ij")
+    at_left = np.clip(np.round(middle + centre - width / 2).astype(int), 0, cols - 1)
+    at_right = np.clip(np.round(middle + centre + width / 2).astype(int), 0, cols - 1)
+    spread = np.log(_WIDTHS)[None] / _WIDTH_PRIOR[step]
+    aside = _CENTRES[:, None] / _CENTRE_PRIOR[step]
+    prior = -_PRIOR_WEIGHT * 0.5 * (spread**2 + aside**2)
+    best, ways = rows_left[0][at_left] + rows_right[0][at_right] + prior, []
+    for row in range(1, _ROWS):
+        best, by_width = _relax(best, 1)
+        best, by_centre = _relax(best, 0)
+        ways.append((by_centre, by_width))
+        best = best + rows_left[row][at_left] + rows_right[row][at_right] + prior
+    path = [np.unravel_index(int(np.argmax(best)), best.shape)]
+    for by_centre, by_width in reversed(ways):
+        c, k = path[-1]
+        c = c + by_centre[c, k]
+        path.append((c, k + by_width[c, k]))
+    chosen = np.array(path[::-1])
+    at = (bins[:-1] + bins[1:] - 1) / 2
+    every = np.arange(rows)
+    centres = np.interp(every, at, middle + _CENTRES[chosen[:, 0]] * w)
+    widths = np.interp(every, at, _WIDTHS[chosen[:, 1]] * w)
+    none = np.zeros(rows)
+    return _Paths(centres - widths / 2, centres + widths / 2, none, none)
+
+
+def _relax(score: Float64, axis: int) -> tuple[Float64, Float64]:
+    """Best of staying or stepping by one along an axis; and the step back, -1, 0 or +1."""
+    n = score.shape[axis]
+    padded = np.pad(score, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], constant_values=-1e9)
+    options = np.stack(
+        [np.take(padded, np.arange(n) + k, axis=axis) - _STEP_COST * (k != 1) for k in (1, 0, 2)]
+    )
+    pick = np.argmax(options, axis=0)
+    return np.take_along_axis(options, pick[None], 0)[0], np.array([0, -1, 1])[pick]
+
+
+_FINE_REACH = 0.07
+"""The refined silhouette may leave the coarse one by this, widths."""
+_FINE_BEND = 0.12
+"""Cost of one strip px sideways from one row to the next."""
+
+
+def _refine(left: Float, right: Float, coarse: _Paths, w: float) -> _Paths:
+    a, trust_a = _refine_side(left, coarse.left, w)
+    b, trust_b = _refine_side(right, coarse.right, w)
+    return _Paths(a, b, trust_a, trust_b)
+
+
+def _refine_side(score: Float, near: Float64, w: float) -> tuple[Float64, Float64]:
+    """The best smooth path within reach of a coarse one, below the pixel; and its trust 0..1."""
+    rows, cols = score.shape
+    reach = max(3, round(_FINE_REACH * w))
+    offsets = np.arange(-reach, reach + 1)
+    base = np.round(near).astype(int)
+    index = np.clip(base[:, None] + offsets, 0, cols - 1)
+    local = np.take_along_axis(score, index, 1) - 0.1 * (offsets / reach) ** 2
+    shift = np.diff(base, prepend=base[:1])
+    n = len(offsets)
+    best, back = local[0].copy(), np.zeros((rows, n), np.int32)
+    for row in range(1, rows):
+        # The window itself moves by ``shift``: the same column is another offset.
+        source = np.clip(np.arange(n) + shift[row], 0, n - 1)
+        padded = np.pad(best, 1, constant_values=-1e9)
+        options = np.stack([padded[source + 1 + k] - _FINE_BEND * abs(k) for k in (0, -1, 1)])
+        pick = np.argmax(options, axis=0)
+        back[row] = np.clip(source + np.array([0, -1, 1])[pick], 0, n - 1)
+        best = options[pick, np.arange(n)] + local[row]
+    path = np.empty(rows, np.int64)
+    path[-1] = int(np.argmax(best))
+    for row in range(rows - 1, 0, -1):
+        path[row - 1] = back[row, path[row]]
+    every = np.arange(rows)
+    whole = np.clip(base + offsets[path], 1, cols - 2)
+    before, here, after = (score[every, whole + k] for k in (-1, 0, 1))
+    curve = before - 2 * here + after
+    part = np.where(curve < -1e-4, 0.5 * (before - after) / np.minimum(curve, -1e-4), 0.0)
+    column = whole + np.clip(part, -0.5, 0.5)
+    return _smoothed(column, max(1.0, 0.02 * w)), np.clip(here, 0, 1).astype(np.float64)
+
+
+def _smoothed(path: Float64, sigma: float) -> Float64:
+    radius = max(1, round(3 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    # Reflect through the end points, so that a slanted path stays slanted at its ends.
+    head = 2 * path[0] - path[radius:0:-1]
+    tail = 2 * path[-1] - path[-2 : -radius - 2 : -1]
+    return np.convolve(np.concatenate([head, path, tail]), kernel / kernel.sum(), "valid")
+
+
+_FIT_REACH = 0.45
+"""Half length over which the axis and the width are fitted, widths."""
+
+
+def _fit_lines(frame: _Frame, paths: _Paths, w: float) -> _Fit:
+    """Axis, centre and width from straight lines through both silhouettes around the site."""
+    rows = np.arange(frame.rows, dtype=np.float64)
+    middle = (frame.rows - 1) / 2
+    t = (rows - middle) / (_FIT_REACH * w)
+    near = np.exp(-0.5 * (t * 1.5) ** 2) * (np.abs(t) < 1.6)
+    trust = near * (0.05 + paths.trust_left) * (0.05 + paths.trust_right)
+    centre_at, slope = _line(t, (paths.left + paths.right) / 2, trust)
+    breadth, _ = _line(t, paths.right - paths.left, trust)
+    slope_px = slope / (_FIT_REACH * w)
+    # Tip is up in the strip: going up one row moves the middle by -slope columns.
+    axis = frame.axis_xy - slope_px * frame.across_xy
+    axis = axis / np.hypot(*axis)
+    cos = 1 / np.hypot(1, slope_px)
+    sure = near / near.sum()
+    score = float((sure * np.minimum(paths.trust_left, paths.trust_right)).sum())
+    return _Fit(
+        point_xy=frame.to_photo(np.array(centre_at), np.array(middle)),
+        axis_xy=axis,
+        width=float(breadth * cos * frame.px),
+        confidence=float(np.clip(score / 0.7, 0, 1)),
+    )
+
+
+def _line(t: Float64, value: Float64, weight: Float64) -> tuple[float, float]:
+    """Weighted least-squares line: value at t = 0, and slope."""
+    total = weight.sum()
+    mean_t, mean_v = (weight * t).sum() / total, (weight * value).sum() / total
+    spread = (weight * (t - mean_t) ** 2).sum()
+    slope = float((weight * (t - mean_t) * (value - mean_v)).sum() / max(spread, 1e-9))
+    return float(mean_v - slope * mean_t), slope
+
+
+# --- the photo's own blur ------------------------------------------------------------------------
+
+_SIGMAS = np.array([0.35, 0.5, 0.65, 0.8, 1.0, 1.25, 1.55, 1.9, 2.4, 3.0, 3.8, 5.0])
+_PROFILE_REACH = 8.0
+_PROFILE_STEP = 0.5
+
+
+def edge_sigma(
+    pixels: Bytes,
+    left: Float64,
+    right: Float64,
+    trust_left: Float64,
+    trust_right: Float64,
+    across: Float64,
+) -> float:
+    """Gaussian sigma of the blur at the silhouettes, px: the sharper quarter of error-function fits."""
+    found: list[float] = []
+    for edge, trust, outward in ((left, trust_left, -across), (right, trust_right, across)):
+        n = len(edge)
+        picked = np.arange(round(0.2 * n), round(0.8 * n), max(1, n // 40))
+        picked = picked[trust[picked] > 0.3]
+        if picked.size:
+            found.extend(_profile_sigmas(pixels, edge[picked], outward))
+    return float(np.quantile(found, 0.3)) if found else 1.0
+
+
+def _profile_sigmas(pixels: Bytes, points: Float64, outward: Float64) -> list[float]:
+    """Best sigma of each profile across the edge that one error function explains well."""
+    t = np.arange(-_PROFILE_REACH, _PROFILE_REACH + 1e-6, _PROFILE_STEP)
+    at = points[:, None] + t[None, :, None] * outward
+    low = np.floor(at.min(axis=(0, 1))).astype(int) - 2
+    high = np.ceil(at.max(axis=(0, 1))).astype(int) + 3
+    low = np.clip(low, 0, [pixels.shape[1] - 1, pixels.shape[0] - 1])
+    high = np.clip(high, low + 1, [pixels.shape[1], pixels.shape[0]])
+    part = cv2.cvtColor(pixels[low[1] : high[1], low[0] : high[0]], cv2.COLOR_RGB2GRAY)
+    where = (at - low).astype(np.float32)
+    values = cv2.remap(
+        part.astype(np.float32),
+        where,
+        np.empty(0),
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    shifts = np.arange(-2.5, 2.51, 0.5)
+    best = np.full(len(points), np.inf)
+    sigma_of = np.ones(len(points))
+    total = ((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    for sigma in _SIGMAS:
+        for shift in shifts:
+            basis = np.stack([np.ones_like(t), t, _erf_like((t - shift) / sigma)], 1)
+            q, _ = np.linalg.qr(basis)
+            rest = values - (values @ q) @ q.T
+            error = (rest**2).sum(axis=1)
+            better = error < best
+            best[better], sigma_of[better] = error[better], sigma
+    good = (best < 0.05 * total) & (total > len(t) * 8.0**2)
+    return [float(v) for v in sigma_of[good]]
+
+
+def _erf_like(t: Float64) -> Float64:
+    """The normal distribution's running sum, by the logistic approximation (error < 0.01)."""
+    return np.asarray(1 / (1 + np.exp(-1.702 * t)))

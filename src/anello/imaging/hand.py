@@ -1,0 +1,431 @@
+"""The hand: its 21 points, how each finger lies in space, and whether the pose will do.
+
+Point numbers are MediaPipe's: 0 wrist; 1-4 thumb CMC, MCP, IP, tip; then MCP, PIP, DIP, tip of the
+index (5-8), middle (9-12), ring (13-16) and little finger (17-20).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Literal, TypeAlias
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Bytes, Float, Float64
+
+WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP = 0, 5, 9, 17
+TIPS = (4, 8, 12, 16, 20)
+
+CheckCode: TypeAlias = Literal["PHOTO_DETECTION_FAIL", "PHOTO_CHECK_INVALID"]
+Side: TypeAlias = Literal["left", "right"]
+
+
+class Finger(IntEnum):
+    """The wire's numbers."""
+
+    THUMB = 0
+    INDEX = 1
+    MIDDLE = 2
+    RING = 3
+    LITTLE = 4
+
+
+BONES: Final[dict[Finger, tuple[int, int]]] = {
+    Finger.THUMB: (2, 3),
+    Finger.INDEX: (5, 6),
+    Finger.MIDDLE: (9, 10),
+    Finger.RING: (13, 14),
+    Finger.LITTLE: (17, 18),
+}
+"""The proximal phalanx of each finger, where rings are worn: its two ends."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HandEvidence:
+    """What the picture itself says of the hand, beside the landmarks.
+
+    thumb_skin : share of the thumb's bones that has the colour of the back of the hand, 0..1.
+    thumb_margin_px : distance of the thumb's tip from the frame, px of the full photo; negative
+        outside.
+    edge_width : how far the fingers' edges are smeared, finger widths (10 to 90 %).
+    """
+
+    thumb_skin: float
+    thumb_margin_px: float
+    edge_width: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hand:
+    """One hand in a photo.
+
+    points_xy : (21, 2) px of the upright full photo. world : (21, 3) metres, axes as the picture's,
+        z away from the camera.
+    dorsal : the back is seen. n_hands : hands of like size in the photo, this one included.
+    found_by : which attempt of the finder it took.
+    """
+
+    points_xy: Float64
+    world: Float64
+    side: Side
+    dorsal: bool
+    presence: float
+    n_hands: int
+    found_by: str = "plain"
+    evidence: HandEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseCheck:
+    """One question asked of the photo: the number found, what it is held against, what to say."""
+
+    name: str
+    ok: bool
+    value: float | str
+    limit: str
+    message: str
+    remedy: str
+    code: CheckCode = "PHOTO_CHECK_INVALID"
+
+
+# --- sizes ---------------------------------------------------------------------------------------
+
+_WIDTH_SHARE: Final[dict[Finger, float]] = {
+    Finger.THUMB: 0.240,
+    Finger.INDEX: 0.222,
+    Finger.MIDDLE: 0.226,
+    Finger.RING: 0.210,
+    Finger.LITTLE: 0.182,
+}
+"""Finger width over palm length (wrist to middle knuckle), from the bench scenes; spread 7 %."""
+_KNUCKLES_SHARE = 0.73
+"""Knuckle line (index to little) over palm length, hand seen flat."""
+
+
+def distance(hand: Hand, a: int, b: int) -> float:
+    """Between two points in the picture, px."""
+    return float(np.hypot(*(hand.points_xy[a] - hand.points_xy[b])))
+
+
+def palm_length(hand: Hand) -> float:
+    """Wrist to middle knuckle, px."""
+    return distance(hand, WRIST, MIDDLE_MCP)
+
+
+def expected_width(hand: Hand, finger: Finger) -> float:
+    """The finger's width guessed from the palm, px: length and breadth together, as either may be
+    foreshortened."""
+    breadth = distance(hand, INDEX_MCP, LITTLE_MCP) / _KNUCKLES_SHARE
+    return _WIDTH_SHARE[finger] * 0.5 * (palm_length(hand) + breadth)
+
+
+def finger_chain(finger: Finger) -> tuple[int, int, int, int]:
+    """The finger's four points, base to tip."""
+    first = 1 + 4 * finger
+    return first, first + 1, first + 2, first + 3
+
+
+def finger_length(hand: Hand, finger: Finger) -> float:
+    """Base to tip along the bones, px."""
+    chain = finger_chain(finger)
+    return sum(distance(hand, a, b) for a, b in zip(chain, chain[1:], strict=False))
+
+
+def straightness(hand: Hand, finger: Finger) -> float:
+    """Base to tip straight over along the bones: 1 = straight."""
+    chain = finger_chain(finger)
+    return distance(hand, chain[0], chain[3]) / max(finger_length(hand, finger), 1e-6)
+
+
+# --- attitude ------------------------------------------------------------------------------------
+
+_PITCH_PRIOR = 21.0
+_PITCH_PER_WORLD = 0.2
+_WORLD_PITCH_MEAN = -7.0
+_PITCH_PER_LOG_LENGTH = -22.0
+_LOG_LENGTH_MEAN = -0.15
+_PITCH_RANGE = (3.0, 38.0)
+"""Pitch: a prior, shrunk regressions on the world bone's tilt and on log(finger / palm length).
+
+Fitted with leave-one-out on the ten bench scenes (median 22 deg, spread 6): a finger that points
+away from the camera is foreshortened against the palm. Neither cue is strong."""
+_ROLL_TOWARDS_LITTLE: Final[dict[Finger, float]] = {
+    Finger.THUMB: -50.0,
+    Finger.INDEX: -4.0,
+    Finger.MIDDLE: 0.0,
+    Finger.RING: 0.0,
+    Finger.LITTLE: 8.0,
+}
+"""How far the back of each finger turns towards the little finger's side, deg: the knuckles form an
+arch, and the thumb stands across the palm."""
+
+
+def attitude(hand: Hand, finger: Finger) -> tuple[float, float]:
+    """(pitch_deg, roll_deg) of the finger as seen.
+
+    Pitch: elevation of the view out of the ring's plane, positive = camera on the wrist's side.
+    Roll: how far the finger's back is turned away, positive = right when the tip points up.
+    """
+    return _pitch(hand, finger), _roll(hand, finger)
+
+
+def _pitch(hand: Hand, finger: Finger) -> float:
+    a, b = BONES[finger]
+    bone = hand.world[b] - hand.world[a]
+    tilt = np.degrees(np.arcsin(bone[2] / max(float(np.linalg.norm(bone)), 1e-9)))
+    fingers = [finger_length(hand, f) for f in list(Finger)[1:]]
+    log_length = np.log(np.mean(fingers) / max(palm_length(hand), 1e-9))
+    pitch = (
+        _PITCH_PRIOR
+        + _PITCH_PER_WORLD * (tilt - _WORLD_PITCH_MEAN)
+        + _PITCH_PER_LOG_LENGTH * (log_length - _LOG_LENGTH_MEAN)
+    )
+    return float(np.clip(pitch, *_PITCH_RANGE))
+
+
+def _roll(hand: Hand, finger: Finger) -> float:
+    a, b = BONES[finger]
+    axis = hand.points_xy[b] - hand.points_xy[a]
+    across = np.array([-axis[1], axis[0]])
+    to_little = hand.points_xy[LITTLE_MCP] - hand.points_xy[INDEX_MCP]
+    return _ROLL_TOWARDS_LITTLE[finger] * float(np.sign(to_little @ across))
+
+
+# --- what the picture says -----------------------------------------------------------------------
+
+_PATCH = 2
+"""Half side of the patches averaged for colour, px of the detection copy."""
+_SKIN_SPREAD = np.array([0.30, 0.07, 0.10])
+"""How far skin on the thumb may differ from the back of the hand in log G, log R/G, log B/G."""
+
+
+def measure_evidence(rgb: Bytes, points_xy: Float64, scale: float) -> HandEvidence:
+    """Thumb colour, thumb margin and sharpness.
+
+    rgb : (H, W, 3) 8-bit sRGB copy on which the hand was found. points_xy : (21, 2) px of it.
+    scale : px of the full photo a px of the copy.
+    """
+    back = _between(points_xy, [(0, 9), (0, 5), (0, 13), (5, 17), (9, 10), (13, 14)], 9)
+    thumb = _between(points_xy, [(2, 3), (3, 4)], 9)
+    skin, _ = _colors(rgb, back)
+    found, inside = _colors(rgb, thumb)
+    centre = np.median(skin, axis=0)
+    spread = np.maximum(_SKIN_SPREAD, 1.5 * np.median(np.abs(skin - centre), axis=0))
+    like = (np.abs(found - centre) / spread).max(axis=1) < 2.5
+    height, width = rgb.shape[:2]
+    x, y = points_xy[TIPS[0]]
+    margin = min(x, y, width - 1 - x, height - 1 - y)
+    return HandEvidence(
+        thumb_skin=float((like & inside).mean()),
+        thumb_margin_px=float(margin * scale),
+        edge_width=_edge_width(rgb, points_xy),
+    )
+
+
+def _between(points: Float64, pairs: list[tuple[int, int]], n: int) -> Float64:
+    t = np.linspace(0.1, 0.9, n)[:, None]
+    return np.concatenate([points[a] * (1 - t) + points[b] * t for a, b in pairs])
+
+
+def _colors(rgb: Bytes, at_xy: Float64) -> tuple[Float64, Float64]:
+    """(N, 3) log G, log R/G, log B/G of small patches, and whether each lies in the frame."""
+    height, width = rgb.shape[:2]
+    col, row = np.round(at_xy).astype(int).T
+    inside = (col >= 0) & (col < width) & (row >= 0) & (row < height)
+    offset = np.arange(-_PATCH, _PATCH + 1)
+    rows = np.clip(row[:, None, None] + offset[:, None], 0, height - 1)
+    cols = np.clip(col[:, None, None] + offset[None, :], 0, width - 1)
+    mean = rgb[rows, cols].astype(np.float64).mean(axis=(1, 2))
+    logs = np.log(mean + 12.0)
+    return np.stack([logs[:, 1], logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1]], 1), inside
+
+
+_PROFILE_POINTS = 48
+
+
+def _edge_width(rgb: Bytes, points: Float64) -> float:
+    """Sharpest edges across the four fingers: brightness range over the steepest step, in finger
+    widths. A sharp photo has a few per cent; one blurred away has a quarter or more."""
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    width = 0.22 * float(np.hypot(*(points[MIDDLE_MCP] - points[WRIST])))
+    t = np.linspace(-1.1, 1.1, _PROFILE_POINTS) * width
+    found = []
+    for finger in list(Finger)[1:]:
+        a, b = BONES[finger]
+        axis = (points[b] - points[a]) / max(float(np.hypot(*(points[b] - points[a]))), 1e-9)
+        across = np.array([-axis[1], axis[0]])
+        for share in (0.7, 0.85, 1.0, 1.15):
+            at = (points[a] + share * (points[b] - points[a]) + t[:, None] * across).astype(
+                np.float32
+            )
+            profile: Float = cv2.remap(
+                grey, at[None], np.empty(0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )[0].astype(np.float32)
+            steep = float(np.abs(np.diff(profile)).max())
+            reach = float(np.ptp(profile))
+            if reach > 12:
+                found.append(reach / max(steep, 1e-6) * (t[1] - t[0]) / width)
+    return float(np.quantile(found, 0.25)) if found else 0.0
+
+
+# --- pose checks ---------------------------------------------------------------------------------
+
+MIN_PRESENCE = 0.5
+MIN_PALM_SHARE = 0.12
+"""Palm length over the photo's long side: good hands have 0.19 to 0.40."""
+MIN_FINGER_PX = 24.0
+"""A narrower finger leaves no room for a ring's detail."""
+MIN_STRAIGHT = 0.92
+MIN_THUMB_STRAIGHT = 0.80
+"""Chord over bones: good hands have 0.966 and more (thumbs 0.955), curled ones below 0.9."""
+MIN_LENGTH: Final[dict[Finger, float]] = {
+    Finger.THUMB: 0.55,
+    Finger.INDEX: 0.55,
+    Finger.MIDDLE: 0.60,
+    Finger.RING: 0.55,
+    Finger.LITTLE: 0.42,
+}
+"""Finger over palm length: shorter is folded away or seen end-on; good hands: 0.68, 0.75 .. 0.60."""
+FRAME_TOLERANCE = 0.03
+"""Points may lie this far outside the frame, palm lengths: fingertips at the very edge pass."""
+MIN_THUMB_SKIN = 0.5
+MIN_GAP_WIDTHS = 0.45
+"""Distance of a finger's bone from its neighbours' bones, widths: less is one finger over another."""
+MAX_EDGE_WIDTH = 0.55
+
+_POSE = "Hand pose should be correct"
+_SIZE = "Hand size should fit in range"
+
+
+def no_hand() -> PoseCheck:
+    """The report of a photo in which no hand was found."""
+    return PoseCheck(
+        "hand found",
+        False,
+        "none",
+        "one hand",
+        "No hand detected",
+        "Show the back of one whole hand, well lit, filling about half of the picture.",
+        "PHOTO_DETECTION_FAIL",
+    )
+
+
+def check_pose(hand: Hand, size: tuple[int, int], finger: Finger | None = None) -> list[PoseCheck]:
+    """Every check, in the order in which a failure is told.
+
+    size : (width, height) of the full photo, px. finger : the one to wear the ring, if known.
+    """
+    checks = [_check_found(hand), _check_one(hand), _check_back(hand), _check_size(hand, size)]
+    checks += [_check_frame(hand, size), _check_extended(hand), _check_lengths(hand)]
+    checks.append(_check_thumb_bend(hand))
+    if hand.evidence is not None:
+        checks += [_check_thumb_seen(hand.evidence), _check_sharp(hand.evidence)]
+    if finger is not None:
+        checks += [_check_free(hand, finger), _check_width(hand, finger)]
+    return checks
+
+
+def _at_least(
+    name: str, value: float, limit: float, remedy: str, message: str = _POSE
+) -> PoseCheck:
+    ok = bool(value >= limit)
+    return PoseCheck(name, ok, round(float(value), 3), f">= {limit:g}", message, remedy)
+
+
+def _check_found(hand: Hand) -> PoseCheck:
+    ok = hand.presence >= MIN_PRESENCE
+    value = round(hand.presence, 3)
+    return PoseCheck(
+        "hand found", ok, value, f">= {MIN_PRESENCE:g}", "No hand detected", no_hand().remedy,
+        "PHOTO_DETECTION_FAIL",
+    )  # fmt: skip
+
+
+def _check_one(hand: Hand) -> PoseCheck:
+    return PoseCheck(
+        "one hand", hand.n_hands == 1, float(hand.n_hands), "1", _POSE, "Show one hand only."
+    )
+
+
+def _check_back(hand: Hand) -> PoseCheck:
+    value = "back" if hand.dorsal else "palm"
+    return PoseCheck(
+        "back of the hand", hand.dorsal, value, "back", _POSE, "Turn the hand: show its back."
+    )
+
+
+def _check_size(hand: Hand, size: tuple[int, int]) -> PoseCheck:
+    share = palm_length(hand) / max(size)
+    return _at_least("hand size", share, MIN_PALM_SHARE, "Move closer to the hand.", _SIZE)
+
+
+def _check_frame(hand: Hand, size: tuple[int, int]) -> PoseCheck:
+    """The wrist and the root of the thumb may be outside, no finger may."""
+    points = hand.points_xy[2:]
+    low = points.min()
+    high = (np.array(size) - 1 - points).min()
+    margin = float(min(low, high)) / max(palm_length(hand), 1e-9)
+    return _at_least(
+        "fingers inside the frame",
+        margin,
+        -FRAME_TOLERANCE,
+        "Bring the whole hand into view.",
+        _SIZE,
+    )
+
+
+def _check_extended(hand: Hand) -> PoseCheck:
+    value = min(straightness(hand, finger) for finger in list(Finger)[1:])
+    return _at_least("fingers extended", value, MIN_STRAIGHT, "Stretch all five fingers out.")
+
+
+def _check_lengths(hand: Hand) -> PoseCheck:
+    palm = max(palm_length(hand), 1e-9)
+    value = min(finger_length(hand, f) / palm / MIN_LENGTH[f] for f in Finger)
+    return _at_least(
+        "fingers visible", value, 1.0, "Show all five fingers, seen from above and not end-on."
+    )
+
+
+def _check_thumb_bend(hand: Hand) -> PoseCheck:
+    value = straightness(hand, Finger.THUMB)
+    return _at_least("thumb extended", value, MIN_THUMB_STRAIGHT, "Stretch the thumb out.")
+
+
+def _check_thumb_seen(evidence: HandEvidence) -> PoseCheck:
+    return _at_least(
+        "thumb seen", evidence.thumb_skin, MIN_THUMB_SKIN, "Show the whole thumb beside the hand."
+    )
+
+
+def _check_sharp(evidence: HandEvidence) -> PoseCheck:
+    ok = evidence.edge_width <= MAX_EDGE_WIDTH
+    value = round(evidence.edge_width, 3)
+    remedy = "Hold still and focus on the hand."
+    return PoseCheck("sharp", ok, value, f"<= {MAX_EDGE_WIDTH:g}", _POSE, remedy)
+
+
+def _check_free(hand: Hand, finger: Finger) -> PoseCheck:
+    """No other finger's bones lie over this one between its two joints."""
+    a, b = BONES[finger]
+    t = np.linspace(0.5, 1.0, 6)[:, None]
+    mine = hand.points_xy[a] * (1 - t) + hand.points_xy[b] * t
+    others = []
+    for other in Finger:
+        if other != finger:
+            chain = finger_chain(other)[1:] if other == Finger.THUMB else finger_chain(other)
+            others.append(_between(hand.points_xy, list(zip(chain, chain[1:], strict=False)), 12))
+    gap = np.hypot(*(mine[:, None] - np.concatenate(others)[None]).transpose(2, 0, 1)).min()
+    value = float(gap) / max(expected_width(hand, finger), 1e-9)
+    return _at_least(
+        "chosen finger free", value, MIN_GAP_WIDTHS, "Keep the other fingers off the chosen one."
+    )
+
+
+def _check_width(hand: Hand, finger: Finger) -> PoseCheck:
+    value = expected_width(hand, finger)
+    return _at_least(
+        "finger width", value, MIN_FINGER_PX, "Move closer, or send a larger picture.", _SIZE
+    )
