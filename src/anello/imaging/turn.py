@@ -113,6 +113,11 @@ class _Sheet:
     height: Float
 
 
+def hand_from_ring(shape: RingShape, site: FingerSite) -> float:
+    """Pixels of the hand photo per pixel of the product photo."""
+    return float(SNUGNESS * site.width_px / 2 / shape.inner_radius_px)
+
+
 def hoop_of(shape: RingShape) -> Hoop:
     return Hoop(shape.inner_radius_px, shape.outer_radius_px, shape.band_width_px)
 
@@ -200,10 +205,10 @@ def turn(
     site : where it sits. size : width, height of the hand photo; the layer's ROI is clipped to it.
     """
     seen, shop = hand_view(site, head is not None), product_view(shape)
-    hand_from_ring = SNUGNESS * site.width_px / 2 / shape.inner_radius_px
-    roi = _layer_roi(shape, head, site, seen, hand_from_ring, size)
-    x, y = _ring_coordinates(roi, site, hand_from_ring)
-    texture, texture_from_ring = _texture(cutout, shape, hand_from_ring * SUPERSAMPLING)
+    scale = hand_from_ring(shape, site)
+    roi = _layer_roi(shape, head, site, seen, scale, size)
+    x, y = _ring_coordinates(roi, site, scale)
+    texture, texture_from_ring = _texture(cutout, shape, scale * SUPERSAMPLING)
 
     sheets = [_hoop(x, y, shape, head, seen, shop)]
     if head is not None:
@@ -229,7 +234,7 @@ def turn(
         color=np.ascontiguousarray(premultiplied[..., :3]),
         alpha=np.ascontiguousarray(alpha),
         normal=_camera_normals(normal, site, seen),
-        height=height / np.maximum(alpha, 1e-3) * (alpha > 0) * hand_from_ring,
+        height=height / np.maximum(alpha, 1e-3) * (alpha > 0) * scale,
         roi=roi,
     )
 
@@ -239,7 +244,7 @@ def _layer_roi(
     head: Head | None,
     site: FingerSite,
     seen: View,
-    hand_from_ring: float,
+    scale: float,
     size: tuple[int, int],
 ) -> Roi:
     """The box around everything that the proxy can show, clipped to the photo."""
@@ -253,7 +258,7 @@ def _layer_roi(
             t, g = seen.from_head(q, head.height)
             x.append(float(t))
             y += [float(g * np.sin(seen.elevation)) + reach, float(g * np.sin(seen.elevation)) - reach]
-    box = np.array([[u, v] for u in (min(x), max(x)) for v in (min(y), max(y))]) * hand_from_ring
+    box = np.array([[u, v] for u in (min(x), max(x)) for v in (min(y), max(y))]) * scale
     corners = site.centre_xy + box[:, :1] * site.across_xy + box[:, 1:] * site.axis_xy
     x0, y0 = np.floor(corners.min(0) - 2).astype(int)
     x1, y1 = np.ceil(corners.max(0) + 3).astype(int)
@@ -261,16 +266,16 @@ def _layer_roi(
     return max(int(x0), 0), max(int(y0), 0), min(int(x1), width), min(int(y1), height)
 
 
-def _ring_coordinates(roi: Roi, site: FingerSite, hand_from_ring: float) -> tuple[Float, Float]:
+def _ring_coordinates(roi: Roi, site: FingerSite, scale: float) -> tuple[Float, Float]:
     """x right, y up of every sample, product pixels from the hoop's centre."""
     x0, y0, x1, y1 = roi
     n = SUPERSAMPLING
     column = (x0 + (np.arange((x1 - x0) * n) + 0.5) / n - 0.5 - site.centre_xy[0]).astype(np.float32)
     row = (y0 + (np.arange((y1 - y0) * n) + 0.5) / n - 0.5 - site.centre_xy[1]).astype(np.float32)
-    scale = np.float32(1 / hand_from_ring)
+    per_px = np.float32(1 / scale)
     across, axis = site.across_xy.astype(np.float32), site.axis_xy.astype(np.float32)
-    x = (column[None, :] * across[0] + row[:, None] * across[1]) * scale
-    y = (column[None, :] * axis[0] + row[:, None] * axis[1]) * scale
+    x = (column[None, :] * across[0] + row[:, None] * across[1]) * per_px
+    y = (column[None, :] * axis[0] + row[:, None] * axis[1]) * per_px
     return x, y
 
 

@@ -1,0 +1,357 @@
+"""The story: a hand photo and a product photo become the photo of the worn ring.
+
+Read `try_on` from top to bottom. What a step can't find becomes an error here; the steps themselves
+know arrays and numbers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from anello.codec import Photo
+from anello.errors import InvalidParameter, ObjectDetectionFail, PhotoCheckInvalid, PhotoDetectionFail
+from anello.imaging import stacking
+from anello.imaging.arrays import Bytes, Float, Roi
+from anello.imaging.color import linear_to_srgb, srgb_to_linear
+from anello.imaging.finger import FingerSite, locate_site
+from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
+from anello.imaging.head import fit_head
+from anello.imaging.lighting import Light, estimate_light, relight
+from anello.imaging.matting import Cutout, cut_out
+from anello.imaging.ring import RingShape, fit_ring
+from anello.imaging.sensor import add_grain, estimate_grain, match_blur
+from anello.imaging.shadow import bulge_displacement, shadow_matte, skin_matte
+from anello.imaging.turn import Head, Layer, hand_from_ring, turn
+from anello.imaging.warp import grown_roi, is_empty, placed
+from anello.models import Models
+from anello.options import Options
+from anello.stopwatch import Stopwatch
+
+SHADOW_REACH = 0.9
+"""How far from the ring its shadow and the skin's give may change the photo, in finger widths."""
+
+OVERVIEW_PX = 400
+"""Long side of the reduced photo that the light is read from."""
+
+RING_PX = 1400
+"""Long side at which a cut-out ring is kept for drawing: more than the widest finger of a 4,096 px
+photo can show, sampled twice a pixel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HandAnalysis:
+    """Everything about a hand photo that does not depend on the ring. Picklable."""
+
+    photo: Photo
+    hand: Hand
+    checks: tuple[PoseCheck, ...]
+    mask: Bytes | None
+    overview: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RingAnalysis:
+    """Everything about a product photo that does not depend on the hand. Picklable.
+
+    cutout, shape, head : in pixels of a crop around the ring, reduced when it is very large;
+    ``photo_xy = crop_xy / scale + offset_xy`` leads back to the product photo.
+    """
+
+    cutout: Cutout
+    shape: RingShape
+    head: Head | None
+    offset_xy: tuple[float, float]
+    scale: float
+    size: tuple[int, int]
+
+    def to_photo(self, points_xy: Float) -> Float:
+        """Points of the crop as points of the product photo."""
+        return np.asarray((points_xy + 0.5) / self.scale - 0.5 + np.array(self.offset_xy))
+
+    def with_anchors(self, anchors: Sequence[Sequence[float]]) -> RingAnalysis:
+        """The same cut-out, its hoop measured anew from a client's two contact points."""
+        points = np.array(anchors, np.float64)
+        if not ((points >= 0) & (points <= np.array(self.size))).all():
+            raise InvalidParameter(
+                "anchors: a point lies outside the product photo",
+                remedy=f"Both points must be within {self.size[0]} x {self.size[1]} pixels.",
+            )
+        cropped = (points - np.array(self.offset_xy) + 0.5) * self.scale - 0.5
+        shape = fit_ring(self.cutout, cropped)
+        if shape is None:
+            raise InvalidParameter(
+                "anchors: the two points don't lie on a ring",
+                remedy="Give the two points of the inner edge that are farthest apart.",
+            )
+        return replace(self, shape=shape, head=fit_head(self.cutout, shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WornRing:
+    """One ring on the hand, with what was measured and drawn on the way."""
+
+    options: Options
+    site: FingerSite
+    ring: RingAnalysis
+    layer: Layer
+    light: Light
+    shadow: Float
+    warnings: tuple[str, ...]
+
+
+def analyse_hand(
+    photo: Photo, models: Models, mask: Bytes | None = None, watch: Stopwatch | None = None
+) -> HandAnalysis:
+    """Find the hand and check its pose.
+
+    mask : (H, W), 255 where the hand is. Raises PhotoDetectionFail, PhotoCheckInvalid.
+    """
+    watch = watch or Stopwatch()
+    with watch("find hand"):
+        hand, checks = look_at_hand(photo, models)
+    failed = next((check for check in checks if not check.ok), None)
+    if hand is None or failed is not None:
+        raise pose_error(failed)
+    with watch("overview"):
+        overview = _overview(photo.pixels)
+    return HandAnalysis(photo, hand, checks, mask, overview)
+
+
+def look_at_hand(
+    photo: Photo, models: Models, finger: Finger | None = None
+) -> tuple[Hand | None, tuple[PoseCheck, ...]]:
+    """The hand, if there is one, and every pose check; nothing is raised."""
+    from anello.models.hand_networks import find_hand
+
+    hand = find_hand(photo.pixels, models.hand)
+    size = (photo.width, photo.height)
+    return hand, tuple(check_pose(hand, size, finger)) if hand is not None else ()
+
+
+def pose_error(failed: PoseCheck | None) -> PhotoDetectionFail | PhotoCheckInvalid:
+    """The error that a failed check stands for; None stands for no hand at all."""
+    if failed is None:
+        return PhotoDetectionFail(
+            remedy="Photograph the back of one hand, all five fingers in the picture, in good light."
+        )
+    kind = PhotoDetectionFail if failed.code == PhotoDetectionFail.code else PhotoCheckInvalid
+    return kind(failed.message, remedy=failed.remedy)
+
+
+def analyse_ring(
+    photo: Photo,
+    mask: Bytes | None = None,
+    remove_background: bool = True,
+    watch: Stopwatch | None = None,
+) -> RingAnalysis:
+    """Cut the ring out of its product photo and measure its hoop and head.
+
+    mask : (H, W), 255 where the ring is; replaces background removal. Raises ObjectDetectionFail.
+    """
+    watch = watch or Stopwatch()
+    with watch("cut out ring"):
+        whole = cut_out_ring(photo, mask, remove_background)
+    with watch("measure ring"):
+        cutout, offset_xy, scale = _close_up(whole)
+        shape = fit_ring(cutout, None)
+        if shape is None:
+            raise no_ring()
+        head = fit_head(cutout, shape)
+    return RingAnalysis(cutout, shape, head, offset_xy, scale, (photo.width, photo.height))
+
+
+def cut_out_ring(photo: Photo, mask: Bytes | None, remove_background: bool) -> Cutout:
+    """The ring without its ground. Raises ObjectDetectionFail."""
+    cutout = cut_out(photo.pixels, photo.alpha, mask, remove_background)
+    if cutout is None:
+        raise no_ring()
+    return cutout
+
+
+def no_ring() -> ObjectDetectionFail:
+    return ObjectDetectionFail(
+        remedy="Use a three-quarter product photo of one ring on a plain ground, opening visible."
+    )
+
+
+def try_on(
+    hand: HandAnalysis,
+    rings: Sequence[RingAnalysis],
+    options: Sequence[Options],
+    watch: Stopwatch | None = None,
+) -> tuple[Photo, Bytes, tuple[WornRing, ...]]:
+    """Put the rings on the hand.
+
+    Returns the picture, the (H, W) coverage of the visible rings, and what was done for each.
+    """
+    watch = watch or Stopwatch()
+    with watch("finger site"):
+        sites = _sites(hand, rings, options)
+    picture = hand.photo.pixels.copy()
+    coverage = np.zeros(picture.shape[:2], np.uint8)
+    worn: dict[int, WornRing] = {}
+    for index in stacking.drawing_order(sites, [ring.head is not None for ring in rings]):
+        worn[index] = _wear(
+            picture, coverage, hand, rings[index], sites[index], options[index], watch
+        )
+    photo = replace(hand.photo, pixels=picture, alpha=None)
+    return photo, coverage, tuple(worn[index] for index in range(len(rings)))
+
+
+def _wear(
+    picture: Bytes,
+    coverage: Bytes,
+    hand: HandAnalysis,
+    ring: RingAnalysis,
+    site: FingerSite,
+    options: Options,
+    watch: Stopwatch,
+) -> WornRing:
+    """Draw one ring into ``picture`` and ``coverage``."""
+    size = (hand.photo.width, hand.photo.height)
+    with watch("turn"):
+        layer = turn(ring.cutout, ring.shape, ring.head, site, size)
+    roi = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
+    if is_empty(roi) or is_empty(layer.roi):
+        raise PhotoCheckInvalid("Hand size should fit in range", remedy="Keep the finger in frame.")
+    with watch("light"):
+        patch = srgb_to_linear(picture[roi[1] : roi[3], roi[0] : roi[2]])
+        hand_matte = _crop(hand.mask, roi)
+        skin = skin_matte(patch, site, roi, hand_matte)
+        overview_scale = hand.overview.shape[1] / hand.photo.width
+        light = estimate_light(
+            patch, skin, site, roi, overview=hand.overview, overview_scale=overview_scale
+        )
+        color = relight(layer.color, layer.alpha, layer.normal, light, options.ambient)
+    with watch("shadow"):
+        layer = replace(layer, color=color)
+        layer = _behind_mask(layer, hand, site)
+        alpha, height = placed(layer.alpha, layer.roi, roi), placed(layer.height, layer.roi, roi)
+        shadow = shadow_matte(alpha, height, site, light, options.shadow, skin, roi)
+    with watch("composite"):
+        color, alpha = match_blur(placed(layer.color, layer.roi, roi), alpha, site.edge_sigma_px)
+        band_px = ring.shape.band_width_px * hand_from_ring(ring.shape, site)
+        ground = _give_way(patch, bulge_displacement(site, band_px, roi)) * shadow
+        composed = color + (1 - alpha[..., None]) * ground
+        composed = add_grain(composed, alpha, estimate_grain(patch, skin), patch)
+        _write_back(picture, roi, patch, composed)
+        ring_alpha = np.round(alpha * 255).astype(np.uint8)
+        box = coverage[roi[1] : roi[3], roi[0] : roi[2]]
+        np.maximum(box, ring_alpha, out=box)
+    return WornRing(options, site, ring, layer, light, shadow, _warnings(hand, ring, site))
+
+
+def _sites(
+    hand: HandAnalysis, rings: Sequence[RingAnalysis], options: Sequence[Options]
+) -> list[FingerSite]:
+    """Where each ring sits; rings on one finger are moved apart until none overlaps."""
+
+    def locate(finger: Finger, location: float) -> FingerSite:
+        site = locate_site(hand.photo.pixels, hand.hand, finger, location, hand.mask)
+        if site is None:
+            raise PhotoCheckInvalid(
+                remedy=f"The {finger.name.lower()} finger can't be seen clearly from knuckle to "
+                "middle joint; choose another finger or another photo."
+            )
+        return site
+
+    fingers = [option.finger if option.finger is not None else Finger.RING for option in options]
+    sites = [locate(f, option.location) for f, option in zip(fingers, options, strict=True)]
+    bands = [
+        ring.shape.band_width_px * hand_from_ring(ring.shape, site)
+        for ring, site in zip(rings, sites, strict=True)
+    ]
+    moved = stacking.spread(hand.hand, sites, bands)
+    return [
+        site if location == site.location else locate(site.finger, location)
+        for site, location in zip(sites, moved, strict=True)
+    ]
+
+
+def _overview(pixels: Bytes) -> Float:
+    """The whole photo at a few hundred px, linear light."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, OVERVIEW_PX / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return srgb_to_linear(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+
+
+def _close_up(cutout: Cutout) -> tuple[Cutout, tuple[float, float], float]:
+    """The cut-out cropped to the ring and no larger than RING_PX; offset and scale of the crop."""
+    rows, columns = np.flatnonzero(cutout.alpha.any(1)), np.flatnonzero(cutout.alpha.any(0))
+    margin = 4
+    y0, y1 = max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin
+    x0, x1 = max(int(columns[0]) - margin, 0), int(columns[-1]) + 1 + margin
+    rgb, alpha = cutout.rgb[y0:y1, x0:x1], cutout.alpha[y0:y1, x0:x1]
+    opening = None if cutout.opening is None else cutout.opening[y0:y1, x0:x1]
+    scale = min(1.0, RING_PX / max(alpha.shape))
+    if scale < 1:
+        size = (round(alpha.shape[1] * scale), round(alpha.shape[0] * scale))
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+        if opening is not None:
+            opening = cv2.resize(opening.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    close = replace(
+        cutout,
+        rgb=np.ascontiguousarray(rgb),
+        alpha=np.ascontiguousarray(alpha),
+        opening=None if opening is None else np.ascontiguousarray(opening),
+    )
+    return close, (float(x0), float(y0)), scale
+
+
+def _crop(mask: Bytes | None, roi: Roi) -> Float | None:
+    if mask is None:
+        return None
+    return mask[roi[1] : roi[3], roi[0] : roi[2]].astype(np.float32) / np.float32(255)
+
+
+def _behind_mask(layer: Layer, hand: HandAnalysis, site: FingerSite) -> Layer:
+    """Hide what a hand mask says is in front of the hand; the overhang beside the finger stays."""
+    matte = _crop(hand.mask, layer.roi)
+    if matte is None:
+        return layer
+    x0, y0, x1, y1 = layer.roi
+    column, row = np.meshgrid(np.arange(x0, x1), np.arange(y0, y1))
+    across = (column - site.centre_xy[0]) * site.across_xy[0] + (row - site.centre_xy[1]) * (
+        site.across_xy[1]
+    )
+    beside = np.abs(across) > 0.5 * site.width_px - 1.5 * site.edge_sigma_px
+    keep = np.where(beside, 1, matte).astype(np.float32)
+    return replace(layer, color=layer.color * keep[..., None], alpha=layer.alpha * keep)
+
+
+def _give_way(patch: Float, displacement: Float) -> Float:
+    """The skin moved by a displacement field (h, w, 2), px."""
+    row, column = np.mgrid[0 : patch.shape[0], 0 : patch.shape[1]].astype(np.float32)
+    moved: Float = cv2.remap(
+        patch,
+        column + displacement[..., 0],
+        row + displacement[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    still = np.abs(displacement).max(-1) < 0.01
+    return np.where(still[..., None], patch, moved)
+
+
+def _write_back(picture: Bytes, roi: Roi, patch: Float, composed: Float) -> None:
+    """Put the region back; pixels that nothing changed keep their decoded bytes."""
+    box = picture[roi[1] : roi[3], roi[0] : roi[2]]
+    changed = np.abs(composed - patch).max(-1) > 1e-6
+    box[changed] = linear_to_srgb(composed[changed])
+
+
+def _warnings(hand: HandAnalysis, ring: RingAnalysis, site: FingerSite) -> tuple[str, ...]:
+    said = [*ring.cutout.warnings, *ring.shape.warnings]
+    if hand.hand.n_hands > 1:
+        said.append(f"{hand.hand.n_hands} hands were found; the largest whole one wears the ring.")
+    if site.confidence < 0.5:
+        said.append(
+            "The finger's edges are unclear here; a plain ground and spread fingers would help."
+        )
+    return tuple(dict.fromkeys(said))
