@@ -1,0 +1,192 @@
+"""What the ring lies on: a smooth colour field, and which pixels are it, shaded or not.
+
+Everything here works on a reduced copy of the product photo (see ``matting.DECISION_SIDE``), in
+CIE L*a*b*. A shadow multiplies linear light by one factor; L + 16, a and b all go with the cube
+root of linear light, so the shadowed ground is the field with (L + 16, a, b) scaled together, and
+its chroma can be predicted from its lightness alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Bytes, Float, Float64, Mask
+
+BORDER_SHARE = 0.03
+"""Breadth of the frame that is first taken for ground, of the short side."""
+FIELD_SAMPLES = 6000
+"""Pixels a field is fitted to; more changes nothing but time."""
+PLAIN_RESIDUAL = 7.0
+"""Lab units. A border that a quadratic leaves further off than this (90th percentile) is textured."""
+NOISE_FLOOR = 0.6
+"""Lab units: quantisation of 8-bit Lab plus JPEG on a flat ground."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """A fitted ground.
+
+    field : (h, w, 3) Lab of the bare, unshadowed ground.
+    sigma : robust spread of the ground's own pixels about the field, Lab units (texture, noise).
+    residual : 90th percentile distance of the frame from the first fit, Lab units.
+    """
+
+    field: Float
+    sigma: float
+    residual: float
+
+    @property
+    def is_plain(self) -> bool:
+        return self.residual < PLAIN_RESIDUAL
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deviation:
+    """How each pixel differs from the ground, (h, w) each.
+
+    light : L* minus the field's.
+    chroma : distance in a*b* from the field seen in shadow at this pixel's lightness.
+    edge : largest step of L*, a* or b* to the neighbours across the pixel (Sobel / 4).
+    """
+
+    light: Float
+    chroma: Float
+    edge: Float
+
+
+def bytes_to_lab(pixels: Bytes) -> Float:
+    """Lab in its usual units of an 8-bit sRGB picture; 0.4 units coarse in L*, enough to decide."""
+    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab).astype(np.float32)
+    lab[..., 0] *= np.float32(100 / 255)
+    lab[..., 1:] -= np.float32(128)
+    return lab
+
+
+def frame_mask(height: int, width: int, share: float = BORDER_SHARE) -> Mask:
+    """The picture's outermost strip."""
+    depth = max(2, round(share * min(height, width)))
+    mask = np.ones((height, width), bool)
+    mask[depth:-depth, depth:-depth] = False
+    return mask
+
+
+def fit_ground(lab: Float) -> Ground:
+    """Fit the field to the frame, then to all that is connected to the frame and near it.
+
+    Quadratic by iteratively reweighted least squares (Tukey), then the slow remainder of the
+    residual (lamp patches, vignettes) by normalised convolution.
+    """
+    height, width = lab.shape[:2]
+    frame = frame_mask(height, width)
+    field = _fit_quadratic(lab, frame)
+    distance = _norm(lab - field)
+    residual = float(np.percentile(distance[frame], 90))
+    sigma = _spread(distance[frame])
+    for _ in range(2):
+        near = distance < np.float32(max(4.0, 3.5 * sigma))
+        near = connected_to(near, frame & near)
+        if near.mean() < 0.05:
+            break
+        field = _fit_quadratic(lab, near)
+        field += _slow_part(lab - field, near)
+        distance = _norm(lab - field)
+        sigma = _spread(distance[near])
+    return Ground(field, sigma, residual)
+
+
+def deviation(lab: Float, ground: Ground) -> Deviation:
+    """Compare a picture with its ground."""
+    field = ground.field
+    light = lab[..., 0] - field[..., 0]
+    shade = (lab[..., 0] + 16) / (field[..., 0] + 16)
+    off_a = lab[..., 1] - field[..., 1] * shade
+    off_b = lab[..., 2] - field[..., 2] * shade
+    return Deviation(light, np.sqrt(off_a * off_a + off_b * off_b), edge_strength(lab))
+
+
+def edge_strength(lab: Float) -> Float:
+    """(h, w) largest Sobel gradient of the three channels, Lab units per pixel."""
+    best: Float | None = None
+    for channel in range(3):
+        plane = np.ascontiguousarray(lab[..., channel])
+        gx = cv2.Sobel(plane, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
+        gy = cv2.Sobel(plane, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+        size = cv2.magnitude(gx, gy)
+        best = size if best is None else np.maximum(best, size)
+    assert best is not None
+    return np.asarray(best, np.float32)
+
+
+def connected_to(mask: Mask, seeds: Mask) -> Mask:
+    """The 4-connected parts of ``mask`` that hold a seed."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    keep = np.zeros(count, bool)
+    keep[labels[seeds & mask]] = True
+    keep[0] = False
+    return np.asarray(keep[labels], bool)
+
+
+def _norm(delta: Float) -> Float:
+    return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", delta, delta)), np.float32)
+
+
+def _spread(distance: Float) -> float:
+    """Sigma of one channel from distances in three (their median is 1.54 sigma)."""
+    return max(NOISE_FLOOR, float(np.median(distance)) / 1.54)
+
+
+def _basis(x: Float, y: Float) -> Float:
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)
+
+
+def _fit_quadratic(lab: Float, mask: Mask) -> Float:
+    height, width = mask.shape
+    rows, cols = np.nonzero(mask)
+    step = max(1, rows.size // FIELD_SAMPLES)
+    rows, cols = rows[::step], cols[::step]
+    x = (2 * cols / max(width - 1, 1) - 1).astype(np.float32)
+    y = (2 * rows / max(height - 1, 1) - 1).astype(np.float32)
+    design = _basis(x, y).astype(np.float64)
+    values = lab[rows, cols].astype(np.float64)
+    coefficients = _solve_robust(design, values)
+    grid_x = np.linspace(-1, 1, width, dtype=np.float32)
+    grid_y = np.linspace(-1, 1, height, dtype=np.float32)
+    c = coefficients.astype(np.float32)
+    along = c[0] + grid_x[:, None] * c[1] + (grid_x * grid_x)[:, None] * c[3]
+    down = grid_y[:, None] * c[2] + (grid_y * grid_y)[:, None] * c[5]
+    field = along[None] + down[:, None]
+    field += (grid_y[:, None] * grid_x[None])[..., None] * c[4]
+    return np.asarray(field, np.float32)
+
+
+def _solve_robust(design: Float64, values: Float64, rounds: int = 6) -> Float64:
+    """Tukey IRLS with one weight per pixel for its three channels; starts from the median."""
+    residual = np.linalg.norm(values - np.median(values, 0), axis=1)
+    ridge = 1e-6 * np.eye(design.shape[1])
+    coefficients = np.zeros((design.shape[1], values.shape[1]))
+    for _ in range(rounds):
+        scale = max(1.0, 4.0 * float(np.median(residual)))
+        weight = np.square(np.clip(1 - np.square(residual / scale), 0, None))
+        weighted = design * weight[:, None]
+        coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)
+        residual = np.linalg.norm(values - design @ coefficients, axis=1)
+    return coefficients
+
+
+def _slow_part(residual: Float, mask: Mask, cell: int = 16) -> Float:
+    """Normalised convolution of the residual over the mask, on a grid ``cell`` times coarser."""
+    height, width = mask.shape
+    size = (max(2, width // cell), max(2, height // cell))
+    weight = mask.astype(np.float32)
+    total = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    value = cv2.resize(residual * weight[..., None], size, interpolation=cv2.INTER_AREA)
+    total = cv2.GaussianBlur(total, (0, 0), 2.0, borderType=cv2.BORDER_REPLICATE)
+    value = cv2.GaussianBlur(value, (0, 0), 2.0, borderType=cv2.BORDER_REPLICATE)
+    # Where no ground is near (under the ring) the quadratic stands alone.
+    slow = value / (total[..., None] + np.float32(0.05))
+    return np.asarray(
+        cv2.resize(slow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+    )
