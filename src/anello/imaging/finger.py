@@ -8,12 +8,20 @@ below the pixel. Two passes: the second strip follows the axis that the first on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
 from anello.imaging.arrays import Bytes, Float, Float64
-from anello.imaging.hand import BONES, Finger, Hand, attitude, expected_width
+from anello.imaging.hand import (
+    BONES,
+    Finger,
+    Hand,
+    attitude,
+    expected_width,
+    finger_chain,
+)
 
 LOCATION_START = 0.50
 LOCATION_SPAN = 0.40
@@ -130,14 +138,18 @@ def locate_site(
     target = base + (LOCATION_START + LOCATION_SPAN * location) * bone
     if not _inside(target, pixels.shape):
         return None
-    source = pixels if hand_mask is None else _mask_picture(hand_mask)
+    if hand_mask is None:
+        source, around = pixels, _surroundings(pixels, hand, finger)
+    else:
+        source, around = _mask_picture(hand_mask), None
     axis, middle = bone / length, target
-    frame, paths, fit = _measure(source, middle, axis, width, 0, hand_mask is not None)
-    axis, middle = fit.axis_xy, fit.middle_at(target)
+    frame, paths, fit = _measure(source, middle, axis, width, 0, around)
+    axis, middle = fit.axis_xy, fit.middle_at(target, bone / length)
     width_now = float(np.clip(fit.width, 0.7 * width, 1.4 * width))
     width_now = float(np.sqrt(width_now * np.sqrt(width_now * width)))
-    frame, paths, fit = _measure(source, middle, axis, width_now, 1, hand_mask is not None)
-    return _site(pixels, hand, finger, location, target, frame, paths, fit)
+    frame, paths, fit = _measure(source, middle, axis, width_now, 1, around)
+    centre = fit.middle_at(target, bone / length)
+    return _site(pixels, hand, finger, location, centre, frame, paths, fit)
 
 
 def _site(
@@ -145,14 +157,13 @@ def _site(
     hand: Hand,
     finger: Finger,
     location: float,
-    target: Float64,
+    centre: Float64,
     frame: _Frame,
     paths: _Paths,
     fit: _Fit,
 ) -> FingerSite:
     axis = fit.axis_xy
     across = np.array([-axis[1], axis[0]])
-    centre = fit.middle_at(target)
     rows = np.arange(frame.rows - 1, -1, -1, dtype=np.float64)
     left = frame.to_photo(paths.left[::-1], rows)
     right = frame.to_photo(paths.right[::-1], rows)
@@ -196,18 +207,31 @@ class _Fit:
     width: float
     confidence: float
 
-    def middle_at(self, target_xy: Float64) -> Float64:
-        """The target projected onto the measured middle line."""
-        return self.point_xy + ((target_xy - self.point_xy) @ self.axis_xy) * self.axis_xy
+    def middle_at(self, target_xy: Float64, bone_xy: Float64) -> Float64:
+        """The point of the measured middle line that lies straight across the bone from the target.
+
+        bone_xy : (2,) unit, along the landmarks' bone: fractions are told along it.
+        """
+        along = (target_xy - self.point_xy) @ bone_xy / (self.axis_xy @ bone_xy)
+        return self.point_xy + along * self.axis_xy
 
 
 def _measure(
-    source: Bytes, middle: Float64, axis: Float64, width: float, step: int, is_mask: bool
+    source: Bytes,
+    middle: Float64,
+    axis: Float64,
+    width: float,
+    step: int,
+    around: _Surroundings | None,
 ) -> tuple[_Frame, _Paths, _Fit]:
     frame = _frame(middle, axis, width, _COLUMNS_PER_WIDTH[step])
     strip, inside = _rectify(source, frame)
     w = width / frame.px
-    right_score, left_score = _edge_scores(strip, inside, w, is_mask, tight=step == 1)
+    if around is None:
+        right_score, left_score = _mask_scores(strip)
+    else:
+        others = around.drawn_in(frame)
+        right_score, left_score = _edge_scores(strip, inside, others, around.skin, w)
     coarse = _search_pair(left_score, right_score, w, step)
     paths = _refine(left_score, right_score, coarse, w)
     return frame, paths, _fit_lines(frame, paths, w)
@@ -252,42 +276,144 @@ def _rectify(source: Bytes, frame: _Frame) -> tuple[Bytes, Float]:
 
 _LOG_OFFSET = 12.0
 """Added to 8-bit values before the logarithm: keeps the noise of dark pixels from ruling."""
-_SKIN_FLOOR = np.array([0.16, 0.035, 0.05])
+_SKIN_FLOOR = np.array([0.12, 0.035, 0.045])
 """Least spread of skin in (log G, log R/G, log B/G): shading, blush, white balance."""
+_SKIN_KINDS = 3
 _LLR_LIMIT = 4.0
 _W_REGION, _W_GRADIENT, _W_CREASE, _W_GAP = 0.55, 0.65, 0.35, 0.5
 
+_Gaussian: TypeAlias = tuple[Float64, Float64, float]
+"""Mean (3,), inverse covariance (3, 3), log of share and normaliser."""
 
-def _log_opponent(strip: Bytes) -> Float:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Surroundings:
+    """What the landmarks know beside the finger itself.
+
+    skin : kinds of skin colour of this hand. segments : (N, 2, 2) px bones of the rest of the hand,
+    with (N,) how far each reaches to its sides, px.
+    """
+
+    skin: list[_Gaussian]
+    segments: Float64
+    reach: Float64
+
+    def drawn_in(self, frame: _Frame) -> Bytes:
+        """0 free, 1 flesh of another finger or the palm, 2 near its bone: (rows, cols)."""
+        picture = np.zeros((frame.rows, frame.cols), np.uint8)
+        for share, value in ((1.0, 1), (0.4, 2)):
+            for (a, b), reach in zip(self.segments, self.reach, strict=True):
+                ends = [tuple(round(v) for v in frame.to_strip(point)) for point in (a, b)]
+                thick = max(1, round(2 * share * reach / frame.px))
+                cv2.line(picture, ends[0], ends[1], value, thick)
+        return picture
+
+
+def _surroundings(pixels: Bytes, hand: Hand, finger: Finger) -> _Surroundings:
+    points = hand.points_xy
+    segments, reach = [], []
+    for other in Finger:
+        if other == finger:
+            continue
+        chain = finger_chain(other)
+        width = expected_width(hand, other)
+        for a, b in zip(chain[:-1], chain[1:], strict=True):
+            segments.append((points[a], points[b]))
+            reach.append(0.62 * width)
+    for a, b in ((5, 9), (9, 13), (13, 17), (2, 5)):
+        # The web hangs between the knuckles: about a third of the way along the bones.
+        out = 0.0 if a == 2 else 0.3
+        ends = [points[i] + out * (points[i + 1] - points[i]) for i in (a, b)]
+        segments.append((ends[0], ends[1]))
+        reach.append(0.35 * expected_width(hand, Finger.MIDDLE))
+    skin = _skin_kinds(_log_opponent(_hand_colors(pixels, hand, finger)))
+    return _Surroundings(skin, np.array(segments), np.array(reach))
+
+
+def _hand_colors(pixels: Bytes, hand: Hand, finger: Finger) -> Bytes:
+    """(N, 3) colours of the fingers and the back of the hand, the finger itself counted double."""
+    height, width = pixels.shape[:2]
+    found = []
+    for other in (*Finger, finger):
+        chain = finger_chain(other)
+        breadth = expected_width(hand, other)
+        for a, b in zip(chain[:2], chain[1:3], strict=True):
+            start, end = hand.points_xy[a], hand.points_xy[b]
+            bone = end - start
+            across = np.array([-bone[1], bone[0]]) / max(float(np.hypot(*bone)), 1e-9) * breadth
+            t, aside = np.meshgrid(np.linspace(0.1, 1.0, 12), np.linspace(-0.25, 0.25, 7))
+            at = start + t.reshape(-1, 1) * bone + aside.reshape(-1, 1) * across
+            col, row = np.round(at).astype(int).T
+            ok = (col >= 0) & (col < width) & (row >= 0) & (row < height)
+            found.append(pixels[row[ok], col[ok]])
+    return np.concatenate(found)
+
+
+def _skin_kinds(samples: Float) -> list[_Gaussian]:
+    """Up to three kinds of skin (lit, shaded, redder), outliers such as worn rings left out."""
+    centre = np.median(samples, axis=0)
+    spread = np.maximum(1.4826 * np.median(np.abs(samples - centre), axis=0), _SKIN_FLOOR)
+    kept = samples[(np.abs(samples - centre) / spread).max(axis=1) < 3.5]
+    return _kinds(kept, _SKIN_KINDS, _SKIN_FLOOR, 0.08)
+
+
+def _kinds(samples: Float, count: int, floor: Float64, min_share: float) -> list[_Gaussian]:
+    """Gaussians around the clusters of (N, 3) samples; deterministic."""
+    if len(samples) < 10 * count:
+        return []
+    points = np.ascontiguousarray(samples[:: max(1, len(samples) // 1500)], np.float32)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 0.01)
+    # Start from slices of brightness: no randomness.
+    start = (np.argsort(np.argsort(points[:, 0], kind="stable")) * count // len(points))
+    labels = start.astype(np.int32)[:, None]
+    flags = cv2.KMEANS_USE_INITIAL_LABELS
+    _, labels, _ = cv2.kmeans(points, count, labels, criteria, 1, flags)  # type: ignore[assignment]
+    kinds = []
+    for kind in range(count):
+        members = points[labels[:, 0] == kind].astype(np.float64)
+        share = len(members) / len(points)
+        if share < min_share or len(members) < 5:
+            continue
+        covariance = 0.5 * np.cov(members.T) + np.diag(floor**2)
+        norm = -0.5 * float(np.linalg.slogdet(covariance)[1])
+        kinds.append((members.mean(axis=0), np.linalg.inv(covariance), norm))
+    return kinds
+
+
+def _log_opponent(colors: Bytes) -> Float:
     """(log G, log R/G, log B/G): shading moves the first only."""
-    logs = np.log(np.arange(256, dtype=np.float32) + np.float32(_LOG_OFFSET))[strip]
+    logs = np.log(np.arange(256, dtype=np.float32) + np.float32(_LOG_OFFSET))[colors]
     green = logs[..., 1]
     return np.stack([green, logs[..., 0] - green, logs[..., 2] - green], -1)
 
 
+def _mask_scores(strip: Bytes) -> tuple[Float, Float]:
+    """Right and left silhouettes of a given mask."""
+    level = cv2.GaussianBlur(strip[..., 0].astype(np.float32) / 255, (0, 0), 1.0)
+    slope = cv2.Sobel(level, cv2.CV_32F, 1, 0, ksize=1).astype(np.float32)
+    return 4 * np.maximum(-slope, 0), 4 * np.maximum(slope, 0)
+
+
 def _edge_scores(
-    strip: Bytes, inside: Float, w: float, is_mask: bool, *, tight: bool
+    strip: Bytes, inside: Float, others: Bytes, skin: list[_Gaussian], w: float
 ) -> tuple[Float, Float]:
     """How well each pixel would do as the right, and as the left silhouette; about 0..1.5 each."""
-    if is_mask:
-        level = cv2.GaussianBlur(strip[..., 0].astype(np.float32) / 255, (0, 0), 1.0)
-        slope = cv2.Sobel(level, cv2.CV_32F, 1, 0, ksize=1)
-        return 4 * np.maximum(-slope, 0), 4 * np.maximum(slope, 0)
     smooth = cv2.GaussianBlur(strip, (0, 0), 0.8)
     features = _log_opponent(np.asarray(smooth, np.uint8))
-    ratio = _skin_ratio(features, inside, w, tight)
+    ratio = _skin_ratio(features, inside, others, skin, w)
     gradient = _gradient(features, w)
     crease = _crease(features[..., 0], w)
+    forbidden = (others == 2).astype(np.float32)
     scores = []
     for flip in (False, True):
-        r, g, c = (a[:, ::-1] if flip else a for a in (ratio, gradient, crease))
-        score = _one_sided(r, g, c, w)
+        r, g, c, f = (a[:, ::-1] if flip else a for a in (ratio, gradient, crease, forbidden))
+        score = _one_sided(r, g, c, w) - 0.5 * f
         scores.append(score[:, ::-1] if flip else score)
     return scores[0] * inside, scores[1] * inside
 
 
 def _gradient(features: Float, w: float) -> Float:
-    """Strength of the step across, 0..1: soft-limited, so that one bright edge is not everything."""
+    """Strength of the step across, 0..1, soft-limited: one bright edge is not everything."""
     sigma = max(1.0, 0.012 * w)
     blurred = cv2.GaussianBlur(features, (0, 0), sigmaX=sigma, sigmaY=2 * sigma)
     slope = cv2.Sobel(blurred, cv2.CV_32F, 1, 0, ksize=1, scale=0.5) * np.float32(w)
@@ -336,85 +462,96 @@ def _window_contrast(total: Float, reach: int) -> Float:
     return np.asarray((2 * here - low - high) / (2 * reach), np.float32)
 
 
-def _skin_ratio(features: Float, inside: Float, w: float, tight: bool) -> Float:
-    """log p(skin) - log p(ground) per pixel, limited to +-4."""
-    middle = features.shape[1] // 2
-    half = round((0.34 if tight else 0.24) * w)
-    core = features[:, middle - half : middle + half + 1].reshape(-1, 3)
-    mean, inverse, log_norm = _robust_gaussian(core[:: max(1, len(core) // 4000)])
-    skin = _log_gaussian(features, mean, inverse, log_norm)
-    sides = []
-    for flip in (False, True):
-        f, i = (features[:, ::-1], inside[:, ::-1]) if flip else (features, inside)
-        first = middle + round((0.58 if tight else 0.66) * w)
-        ground = f[:, first:][i[:, first:] > 0]
-        log_p = _ground_log_p(f[:, middle:], ground, mean, inverse)
-        sides.append(log_p[:, ::-1] if flip else log_p)
-    ground_p = np.concatenate([sides[1], sides[0][:, 1:]], axis=1)
-    return np.asarray(np.clip(skin - ground_p, -_LLR_LIMIT, _LLR_LIMIT), np.float32)
-
-
-def _robust_gaussian(samples: Float) -> tuple[Float64, Float64, float]:
-    """Mean, inverse covariance, log normaliser: trimmed twice, with a floor on the spread."""
-    kept = samples.astype(np.float64)
-    centre = np.median(kept, axis=0)
-    spread = np.maximum(1.4826 * np.median(np.abs(kept - centre), axis=0), _SKIN_FLOOR / 2)
-    for limit in (3.0, 3.0):
-        near = (np.abs(kept - centre) / spread).max(axis=1) < limit
-        if near.sum() < 30:
-            break
-        kept = kept[near]
-        centre = np.asarray(kept.mean(axis=0), np.float64)
-        spread = np.maximum(kept.std(axis=0), _SKIN_FLOOR / 2)
-    covariance = (
-        np.cov(kept.T) + np.diag(_SKIN_FLOOR**2) if len(kept) > 3 else np.diag(_SKIN_FLOOR**2)
-    )
-    return centre, np.linalg.inv(covariance), -0.5 * float(np.linalg.slogdet(covariance)[1])
-
-
-def _log_gaussian(features: Float, mean: Float64, inverse: Float64, log_norm: float) -> Float:
-    d = features - mean.astype(np.float32)
-    return np.asarray(
-        log_norm
-        - 0.5 * np.einsum("...i,ij,...j->...", d, inverse.astype(np.float32), d, optimize=True),
-        np.float32,
-    )
-
-
-_GROUND_KINDS = 3
+_GROUND_KINDS = 4
+_GROUND_FLOOR = np.array([0.07, 0.035, 0.045])
 _BROAD_LOG_P = -2.0
 """log density of "anything else": about one over the volume of colours met, in these features."""
-_SKIN_LIKE = 1.5
-"""A kind of ground nearer to the skin than this (Mahalanobis) is another finger."""
-_GROUND_FLOOR = np.array([0.08, 0.03, 0.03])
+_SKIN_LIKE = 1.0
+"""A kind of ground nearer to the skin than this (Mahalanobis) tells nothing."""
+_SHADE_COST, _SHADE_DEPTH = 0.8, 1.2
+"""The flank of a finger turns from the light: less likely by this (log), darker by up to this."""
+_MIN_HUE_STEP = 0.06
+"""Skin and ground closer than this in (log R/G, log B/G) have no direction between them."""
+_SHADOW_COST = 1.0
+"""How much less likely a shadow on the ground is than the ground itself, log."""
+_SHADOW_DEPTH = 1.3
+"""Shadows darken the ground by up to this, log: to 27 %."""
 
 
-def _ground_log_p(features: Float, ground: Float, skin_mean: Float64, skin_inv: Float64) -> Float:
-    """log p(not this finger) from up to three kinds of ground, other skin left out."""
-    log_p = np.full(features.shape[:2], _BROAD_LOG_P, np.float32)
-    if len(ground) < 50:
-        return log_p
-    samples = np.ascontiguousarray(ground[:: max(1, len(ground) // 2000)], np.float32)
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 0.01)
-    start = np.argsort(np.argsort(samples[:, 0])) * _GROUND_KINDS // len(samples)
-    labels = start.astype(np.int32)[:, None]
-    _, found, _ = cv2.kmeans(
-        samples, _GROUND_KINDS, labels, criteria, 1, cv2.KMEANS_USE_INITIAL_LABELS
-    )
-    for kind in range(_GROUND_KINDS):
-        members = samples[found[:, 0] == kind].astype(np.float64)
-        share = len(members) / len(samples)
-        if share < 0.04:
-            continue
-        mean = members.mean(axis=0)
-        d = mean - skin_mean
-        if np.sqrt(d @ skin_inv @ d) < _SKIN_LIKE:
-            continue
-        covariance = np.cov(members.T) + np.diag(_GROUND_FLOOR**2)
-        norm = -0.5 * float(np.linalg.slogdet(covariance)[1]) + float(np.log(share))
-        one = _log_gaussian(features, mean, np.linalg.inv(covariance), norm)
-        log_p = np.maximum(log_p, one)
+def _skin_ratio(
+    features: Float, inside: Float, others: Bytes, skin: list[_Gaussian], w: float
+) -> Float:
+    """log p(skin) - log p(ground) per pixel, limited to +-4."""
+    middle = features.shape[1] // 2
+    first = round(0.62 * w)
+    free = (others == 0) & (inside > 0)
+    free[:, max(0, middle - first) : middle + first] = False
+    sides = []
+    for flip in (False, True):
+        f, ok = (features[:, ::-1], free[:, ::-1]) if flip else (features, free)
+        half, seen = f[:, middle:], ok[:, middle:]
+        ground = _other_kinds(half[seen], skin)
+        log_ratio = _skin_log_p(half, skin, ground) - _ground_log_p(half, ground)
+        sides.append(log_ratio[:, ::-1] if flip else log_ratio)
+    ratio = np.concatenate([sides[1], sides[0][:, 1:]], axis=1)
+    return np.asarray(np.clip(ratio, -_LLR_LIMIT, _LLR_LIMIT), np.float32)
+
+
+def _other_kinds(ground: Float, skin: list[_Gaussian]) -> list[_Gaussian]:
+    """Kinds of ground beside the finger that differ from the skin."""
+    kept = []
+    for kind in _kinds(ground, _GROUND_KINDS, _GROUND_FLOOR, 0.04):
+        near = [float(np.sqrt((kind[0] - m) @ i @ (kind[0] - m))) for m, i, _ in skin]
+        if not near or min(near) >= _SKIN_LIKE:
+            kept.append(kind)
+    return kept
+
+
+def _skin_log_p(features: Float, skin: list[_Gaussian], ground: list[_Gaussian]) -> Float:
+    """log p(skin): each kind, also with less light, and however much further from the ground's hue.
+
+    Light that bounces between fingers deepens their colour: no shadow on the ground does that.
+    """
+    log_p = np.full(features.shape[:2], _BROAD_LOG_P - _LLR_LIMIT, np.float32)
+    hues = [kind[0][1:] for kind in ground]
+    for kind in skin:
+        pixels = features
+        away = kind[0][1:] - np.mean(hues, axis=0) if hues else np.zeros(2)
+        reach = float(np.hypot(*away))
+        if reach > _MIN_HUE_STEP:
+            unit = (away / reach).astype(np.float32)
+            excess = np.maximum((features[..., 1:] - kind[0][1:].astype(np.float32)) @ unit, 0)
+            pixels = features.copy()
+            pixels[..., 1:] -= excess[..., None] * unit
+        log_p = np.maximum(log_p, _log_gaussian(pixels, kind))
+        log_p = np.maximum(log_p, _shaded_log_p(pixels, kind, _SHADE_COST, _SHADE_DEPTH))
     return log_p
+
+
+def _ground_log_p(features: Float, ground: list[_Gaussian]) -> Float:
+    """log p(not this finger): the kinds of ground seen beside it, each also in shadow."""
+    log_p = np.full(features.shape[:2], _BROAD_LOG_P, np.float32)
+    for kind in ground:
+        log_p = np.maximum(log_p, _log_gaussian(features, kind))
+        log_p = np.maximum(log_p, _shaded_log_p(features, kind, _SHADOW_COST, _SHADOW_DEPTH))
+    return log_p
+
+
+def _shaded_log_p(features: Float, kind: _Gaussian, cost: float, depth: float) -> Float:
+    """The same kind with less light: log G is lower by up to ``depth``, the ratios stay."""
+    lifted = features.copy()
+    lack = np.clip(np.float32(kind[0][0]) - features[..., 0], 0, np.float32(depth))
+    lifted[..., 0] += lack
+    return _log_gaussian(lifted, kind) - np.float32(cost)
+
+
+def _log_gaussian(features: Float, kind: _Gaussian) -> Float:
+    mean, inverse, norm = kind
+    # |L^T d|^2 with inverse = L L^T: one small matrix product over all pixels.
+    root = np.linalg.cholesky(inverse).astype(np.float32)
+    d = (features - mean.astype(np.float32)).reshape(-1, 3) @ root
+    quadratic = np.einsum("ij,ij->i", d, d).reshape(features.shape[:-1])
+    return np.asarray(np.float32(norm) - 0.5 * quadratic, np.float32)
 
 
 # --- paths ---------------------------------------------------------------------------------------
