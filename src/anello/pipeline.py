@@ -19,13 +19,13 @@ from anello.imaging.arrays import Bytes, Float, Roi
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
 from anello.imaging.finger import FingerSite, locate_site
 from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
-from anello.imaging.head import fit_head
+from anello.imaging.head import Head, fit_head
 from anello.imaging.lighting import Light, estimate_light, relight
 from anello.imaging.matting import Cutout, cut_out
 from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import add_grain, estimate_grain, match_blur
 from anello.imaging.shadow import bulge_displacement, shadow_matte, skin_matte
-from anello.imaging.turn import Head, Layer, hand_from_ring, turn
+from anello.imaging.turn import Layer, hand_from_ring, turn
 from anello.imaging.warp import grown_roi, is_empty, placed
 from anello.models import Models
 from anello.options import Options

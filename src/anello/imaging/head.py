@@ -2,19 +2,21 @@
 
 One picture does not show where the top of the head ends and its upright wall begins. What makes it
 decidable is that heads are nearly symmetric fore and aft: the near edge of the top is the mirror
-image of its far edge, which is the silhouette. That leaves the height of the top as the one unknown.
+image of its far edge, which is the silhouette. That leaves the height of the top as the one unknown,
+and the widest row of the head tells it: it runs through the middle of the top.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from anello.imaging.arrays import Float, Mask
+from anello.imaging.arrays import Float, Float64, Mask
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
-from anello.imaging.turn import Head, product_view
+from anello.imaging.view import View
 
 WORKING_RADIUS = 140.0
 """Outer radius, px, at which the silhouette is looked at: a head needs no finer detail."""
@@ -26,50 +28,82 @@ MIN_AREA = 0.02
 """Least area, in squared outer radii, of that excess."""
 
 ASPECT_RANGE = (0.35, 1.05)
-"""Axial over tangential half-extent of a head: a row of stones, a stone longer than wide."""
-
+"""Axial over tangential half-extent of a head's crown: a stone set across, a stone set along."""
 
 PRONG = 0.07
 """Half-width, in outer radii, of what is too thin to be the head's outline."""
 
-JOIN = 1.3
-"""Growth of width from one row to the next that only a neighbouring part can cause."""
+CLIFF = 0.10
+"""Fall of the silhouette, in outer radii within CLIFF_RUN of them, that ends the crown: beside it a
+lower part begins (the side stones of a three-stone ring, the shoulders)."""
+
+CLIFF_RUN = 0.06
+
+LONE_CROWN = 0.65
+"""A crown narrower than this share of its head has neighbours, each at its own height."""
+
+NEIGHBOUR_REACH = 0.8
+"""Axial extent of such neighbours over the crown's: side stones are a little smaller."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """The decorated part above the hoop, in its own frame, pixels of the product photo.
+
+    q : (N,) tangential coordinates, increasing. height : (N,) of the top above the hoop's axis.
+    reach : (N,) axial half-extent of the top, from the middle of the band.
+    """
+
+    q: Float
+    height: Float
+    reach: Float
+
+    @property
+    def azimuth_range(self) -> tuple[float, float]:
+        """Azimuths about the hoop's axis, from the head's middle, that the head covers. Radians."""
+        first, last = np.arctan2(self.q[[0, -1]], self.height[[0, -1]])
+        return float(first), float(last)
 
 
 def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     """Find the head of the cut-out ring; None for a band without one."""
     scale = WORKING_RADIUS / shape.outer_radius_px
     alpha, x, y = _upright(cutout, shape, scale)
-    r_o, half = WORKING_RADIUS, shape.band_width_px * scale / 2
-    view = product_view(shape)
-    excess = alpha & ~_hoop_silhouette(x, y, r_o + MIN_EXCESS * r_o, half, view.elevation)
-    excess &= y > 0
-    columns = _largest(excess, MIN_AREA * r_o**2)
+    view = View.of_product(shape)
+    columns = _head_columns(alpha, x, y, shape.band_width_px * scale / 2, view.elevation)
     if columns is None:
         return None
-
-    tops = np.where(alpha.any(0), y[alpha.argmax(0), 0], -np.inf)
     lo, hi = columns
-    lo, hi = _to_shoulders(tops, x[0], lo, hi, r_o, half, view.elevation)
-    peak, crown = _crown(alpha[:, lo : hi + 1], y[:, 0])
+    tops = _tops(alpha, y)[lo : hi + 1]
+    crown = _crown(tops)
+    has_neighbours = (crown[1] - crown[0]) < LONE_CROWN * (hi - lo)
+    if not has_neighbours:
+        crown = (0, hi - lo)
+    crown_rows, peak = _crown_widths(alpha[:, lo : hi + 1], y[:, 0], crown)
+    half_width = max(float(crown_rows.max()) / 2, 1.0)
+    middle_depth = float(np.flatnonzero(crown_rows >= 0.94 * crown_rows.max()).mean())
     se, ce = np.sin(view.elevation), np.cos(view.elevation)
-    half_width = float(crown.max()) / 2
-    middle_depth = float(np.flatnonzero(crown >= 0.94 * crown.max()).mean())
     reach = np.clip(middle_depth / ce, *(np.array(ASPECT_RANGE) * half_width))
-    height = max((peak - reach * ce) / se, 1.02 * r_o) / np.cos(view.azimuth)
+    crown_height = max((peak - reach * ce) / se, 1.02 * WORKING_RADIUS) / np.cos(view.azimuth)
 
     c, s = np.cos(view.azimuth), np.sin(view.azimuth)
-    q = (x[0, lo : hi + 1] - height * s) / c
-    middle = (height * c - q * s) * se
-    reach_at = np.maximum((tops[lo : hi + 1] - middle) / ce, 0)
-    keep = np.flatnonzero(reach_at > 0)
-    if len(keep) < 3:
+    q = (x[0, lo : hi + 1] - crown_height * s) / c
+    height = np.full_like(q, crown_height)
+    if has_neighbours:
+        beside = ((tops - NEIGHBOUR_REACH * reach * ce) / se + q * s) / c
+        beside[crown[0] : crown[1] + 1] = crown_height
+        run = 2 * round(PRONG * WORKING_RADIUS) + 1
+        smooth = cv2.blur(np.maximum(beside, WORKING_RADIUS).reshape(1, -1), (run, 1))
+        height = smooth[0].astype(q.dtype)
+    reach_at = (tops - (height * c - q * s) * se) / ce
+    inside = np.flatnonzero(reach_at > 0)
+    if len(inside) < 3:
         return None
-    inside = slice(keep[0], keep[-1] + 1)
+    kept = slice(inside[0], inside[-1] + 1)
     return Head(
-        height=float(height / scale),
-        q=(q[inside] / scale).astype(np.float32),
-        reach=(reach_at[inside] / scale).astype(np.float32),
+        q=(q[kept] / scale).astype(np.float32),
+        height=(height[kept] / scale).astype(np.float32),
+        reach=(np.maximum(reach_at[kept], 0) / scale).astype(np.float32),
     )
 
 
@@ -85,70 +119,72 @@ def _upright(cutout: Cutout, shape: RingShape, scale: float) -> tuple[Mask, Floa
         cutout.alpha,
         photo_from_upright,
         (side, side),
-        flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     )
     row, column = np.mgrid[0:side, 0:side].astype(np.float32)
     return small > 127, column - extent, extent - row
 
 
-def _hoop_silhouette(x: Float, y: Float, radius: float, half: float, elevation: float) -> Mask:
-    """Inside the hull of the two outer rims: the sweep of an ellipse along the projected axis."""
-    rim = np.sqrt(np.maximum(radius**2 - x**2, 0)) * np.sin(elevation)
-    return (np.abs(x) <= radius) & (np.abs(y) <= rim + half * np.cos(elevation))
+def _tops(alpha: Mask, y: Float) -> Float64:
+    """y of the highest pixel of each column; far below where there is none."""
+    found = alpha.any(0)
+    return np.where(found, y[alpha.argmax(0), 0], y.min()).astype(np.float64)
 
 
-def _largest(mask: Mask, min_area: float) -> tuple[int, int] | None:
-    """First and last column of the largest connected part."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+def _head_columns(
+    alpha: Mask, x: Float, y: Float, half: float, elevation: float
+) -> tuple[int, int] | None:
+    """First and last column of the part that rises out of the hoop's silhouette."""
+    r_o = WORKING_RADIUS
+
+    def rim(radius: float) -> Float:
+        flat = np.sqrt(np.maximum(radius**2 - x[0] ** 2, 0)) * np.sin(elevation)
+        return np.where(np.abs(x[0]) <= radius, flat + half * np.cos(elevation), 0)
+
+    rises = alpha & (y > np.maximum(rim((1 + MIN_EXCESS) * r_o), 0)) & (y > 0)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(rises.astype(np.uint8))
     if count < 2:
         return None
     best = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    if stats[best, cv2.CC_STAT_AREA] < min_area:
+    if stats[best, cv2.CC_STAT_AREA] < MIN_AREA * r_o**2:
         return None
-    left = int(stats[best, cv2.CC_STAT_LEFT])
-    return left, left + int(stats[best, cv2.CC_STAT_WIDTH]) - 1
-
-
-def _to_shoulders(
-    tops: NDArray[np.float64], x: Float, lo: int, hi: int, r_o: float, half: float, elevation: float
-) -> tuple[int, int]:
-    """Widen the column range until the silhouette is back on the hoop's own."""
-    rim = np.sqrt(np.maximum(r_o**2 - x**2, 0)) * np.sin(elevation) + half * np.cos(elevation)
-    above = (tops - rim > 0.03 * r_o) & (np.abs(x) < 1.6 * r_o)
+    lo = int(stats[best, cv2.CC_STAT_LEFT])
+    hi = lo + int(stats[best, cv2.CC_STAT_WIDTH]) - 1
+    # Out to where the silhouette is back on the hoop's own.
+    above = (_tops(alpha, y) - rim(r_o) > 0.03 * r_o) & (np.abs(x[0]) < 1.6 * r_o)
     while lo > 0 and above[lo - 1]:
         lo -= 1
-    while hi < len(x) - 1 and above[hi + 1]:
+    while hi < x.shape[1] - 1 and above[hi + 1]:
         hi += 1
     return lo, hi
 
 
-def _crown(alpha: Mask, y: Float) -> tuple[float, NDArray[np.int64]]:
-    """The head's highest part, row by row: y of its first row, and the widths of the run of pixels
-    below the peak, down to where it would be twice as deep as wide or where neighbours join it (the
-    side stones of a three-stone ring, the shoulders of a bezel)."""
-    prong = int(2 * PRONG * WORKING_RADIUS) | 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (prong, prong))
-    body = cv2.morphologyEx(alpha.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
-    rows = np.flatnonzero((body if body.any() else alpha).any(1))
-    body = body if body.any() else alpha
-    first = int(rows[0])
-    run = body[first]
-    widths: list[int] = []
-    for row in body[first:]:
-        grown = _runs_touching(row, run)
-        width = int(grown.sum())
-        if width == 0 or len(widths) > ASPECT_RANGE[1] * max(widths, default=width) * 2:
-            break
-        joined = widths and width > JOIN * widths[-1]
-        if joined and widths[-1] > 3 * prong:
-            break
-        widths.append(width)
-        run = grown
-    return float(y[first]), np.array(widths)
+def _crown(tops: Float64) -> tuple[int, int]:
+    """First and last column, around the peak, before the silhouette falls off a cliff."""
+    run = max(1, round(CLIFF_RUN * WORKING_RADIUS))
+    fall = CLIFF * WORKING_RADIUS
+    peak = int(tops.argmax())
+    lo = hi = peak
+    while lo > 0 and tops[lo] - tops[max(lo - run, 0)] < fall:
+        lo -= 1
+    while hi < len(tops) - 1 and tops[hi] - tops[min(hi + run, len(tops) - 1)] < fall:
+        hi += 1
+    prong = round(PRONG * WORKING_RADIUS)
+    if hi - lo < 2 * prong:  # the peak is a prong: its stone is the crown
+        return 0, len(tops) - 1
+    return lo, hi
 
 
-def _runs_touching(row: Mask, above: Mask) -> Mask:
-    """The runs of a row that touch the run above it."""
-    label = np.cumsum(np.diff(row.astype(np.int8), prepend=0) == 1) * row
-    touched = np.unique(label[above & row])
-    return np.isin(label, touched[touched > 0])
+def _crown_widths(alpha: Mask, y: Float, crown: tuple[int, int]) -> tuple[Float64, float]:
+    """Width of the crown row by row from its first row down, to where it would be longer than wide;
+    and y of that first row. Prongs don't count."""
+    body = alpha[:, crown[0] : crown[1] + 1].astype(np.uint8)
+    side = 2 * round(PRONG * WORKING_RADIUS) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    opened = cv2.morphologyEx(body, cv2.MORPH_OPEN, disc)
+    body = opened if opened.any() else body
+    first = int(np.flatnonzero(body.any(1))[0])
+    widths = body[first:].sum(1).astype(np.float64)
+    deepest = np.arange(len(widths)) > 2 * ASPECT_RANGE[1] * np.maximum.accumulate(widths)
+    end = int(deepest.argmax()) if deepest.any() else len(widths)
+    return widths[: max(end, 1)], float(y[first])

@@ -29,9 +29,11 @@ from numpy.typing import NDArray
 from anello.imaging.arrays import Float, Roi
 from anello.imaging.color import srgb_to_linear
 from anello.imaging.finger import FingerSite
+from anello.imaging.head import Head
 from anello.imaging.hoop import Hoop, see_hoop
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
+from anello.imaging.view import View
 
 SNUGNESS = 1.0
 """Inner radius of the hoop over half the finger's width: a ring that fits touches both sides."""
@@ -39,29 +41,11 @@ SNUGNESS = 1.0
 SUPERSAMPLING = 2
 """Samples per pixel and direction: anti-aliased ends at a quarter of the cost of four."""
 
-MIN_PITCH_DEG = 3.0
-"""Below this the near face and the wall are seen edge-on and their inverse has no answer."""
+FAR_MARGIN = 1.3
+"""How far past its fitted reach the top is still read: there the photo's own alpha ends it."""
 
 MAX_AZIMUTH_DEG = 80.0
 """How far round the hoop the product photo is still worth reading; beyond, its mirror image is."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Head:
-    """The decorated part above the hoop, in the head's own frame, pixels of the product photo.
-
-    height : of the top plane above the hoop's axis.
-    q : (N,) tangential coordinates on the top plane, evenly spaced, increasing.
-    reach : (N,) axial half-extent of the top at each q, 0 at the ends.
-    """
-
-    height: float
-    q: Float
-    reach: Float
-
-    def reach_at(self, q: Float) -> Float:
-        """Axial half-extent of the top at ``q``, negative outside the head."""
-        return np.interp(q, self.q, self.reach, left=-1, right=-1).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,24 +62,6 @@ class Layer:
     normal: Float
     height: Float
     roi: Roi
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """An orthographic camera on the ring. Elevation out of the hoop's plane; the head's azimuth
-    about the hoop's axis, from the visible top, positive to the right. Radians."""
-
-    elevation: float
-    azimuth: float
-
-    def project(self, t: Float, g: Float, a: Float) -> tuple[Float, Float]:
-        """x (right), y (up) of a point, from the projection of the hoop's centre."""
-        return t, g * np.sin(self.elevation) - a * np.cos(self.elevation)
-
-    def from_head(self, q: Float, height: Float | float) -> tuple[Float, Float]:
-        """t, g of a point at tangential ``q`` and radial ``height`` in the head's frame."""
-        c, s = np.cos(self.azimuth), np.sin(self.azimuth)
-        return q * c + height * s, height * c - q * s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,16 +88,6 @@ def hoop_of(shape: RingShape) -> Hoop:
     return Hoop(shape.inner_radius_px, shape.outer_radius_px, shape.band_width_px)
 
 
-def product_view(shape: RingShape) -> View:
-    return View(np.radians(shape.elevation_deg), np.radians(shape.head_deg))
-
-
-def hand_view(site: FingerSite, has_head: bool) -> View:
-    """The hand's camera. A hoop without a head has no top to turn, so it keeps facing the viewer."""
-    elevation = max(site.pitch_deg, MIN_PITCH_DEG)
-    return View(np.radians(elevation), np.radians(site.roll_deg) if has_head else 0.0)
-
-
 def _hoop(x: Float, y: Float, shape: RingShape, head: Head | None, seen: View, shop: View) -> _Sheet:
     """The near half of the hoop, and the sliver of its near face that shows beyond the finger."""
     hoop = see_hoop(hoop_of(shape), seen.elevation, x, y)
@@ -147,8 +103,7 @@ def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, sho
     see is read from the other side: a ring is nearly symmetric about its head.
     """
     if head is not None:
-        lo = np.arctan2(head.q[0], shape.outer_radius_px)
-        hi = np.arctan2(head.q[-1], shape.outer_radius_px)
+        lo, hi = head.azimuth_range
         inside = (from_head > lo) & (from_head < hi)
         from_head = np.where(inside, np.where(from_head < (lo + hi) / 2, lo, hi), from_head)
     limit = np.radians(MAX_AZIMUTH_DEG)
@@ -158,29 +113,40 @@ def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, sho
     return np.where(unseen, mirrored, direct).astype(np.float32)
 
 
+def _head_columns(x: Float, head: Head, seen: View) -> tuple[Float, Float, Float]:
+    """q, height and reach of the head's top at each sample's column; reach -1 beside the head."""
+    t, _ = seen.from_head(head.q, head.height)
+    along = np.linspace(0, 1, len(t), dtype=np.float32)
+    position = np.interp(x, np.maximum.accumulate(t), along, left=-1, right=-1)
+    q, height, reach = (
+        np.interp(position, along, values).astype(np.float32)
+        for values in (head.q, head.height, head.reach)
+    )
+    return q, height, np.where(position < 0, np.float32(-1), reach)
+
+
 def _head_top(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
-    """The plane at ``head.height`` facing out along the back of the finger."""
-    c, s = np.cos(seen.azimuth), np.sin(seen.azimuth)
-    q = (x - head.height * s) / c
-    g = head.height * c - q * s
+    """The upper side of the head, facing out along the back of the finger."""
+    q, height, reach = _head_columns(x, head, seen)
+    t, g = seen.from_head(q, height)
     a = (g * np.sin(seen.elevation) - y) / np.cos(seen.elevation)
-    reach = head.reach_at(q)
     # The far edge is the photo's own silhouette; the near edge is its mirror image.
-    visible = (reach > 0) & (a <= reach) & (a >= -1.3 * reach - 0.05 * shape.outer_radius_px)
-    source_x, source_y = shop.project(*shop.from_head(q, head.height), a)
-    one = np.ones_like(x)
-    height = one * (head.height - shape.inner_radius_px)
-    return _Sheet(source_x, source_y, visible, (one * s, one * c, 0 * one), height)
+    visible = (reach > 0) & (a <= reach) & (a >= -FAR_MARGIN * reach - 0.05 * shape.outer_radius_px)
+    source_x, source_y = shop.project(*shop.from_head(q, height), a)
+    slope = np.interp(q, head.q, np.gradient(head.height, head.q)).astype(np.float32)
+    length = np.hypot(slope, 1)
+    normal_t, normal_g = seen.from_head(-slope / length, 1 / length)
+    normal = (normal_t, normal_g, np.zeros_like(x))
+    return _Sheet(source_x, source_y, visible, normal, height - shape.inner_radius_px)
 
 
 def _head_wall(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
     """The upright surface below the top's near edge, down to the hoop."""
+    q, top, reach = _head_columns(x, head, seen)
     c, s = np.cos(seen.azimuth), np.sin(seen.azimuth)
-    q = (x - head.height * s) / c
-    reach = head.reach_at(q)
     g = (y + reach * np.cos(seen.elevation)) / np.sin(seen.elevation)
     height = (g + q * s) / c
-    visible = (reach > 0) & (height <= head.height) & (height >= shape.outer_radius_px)
+    visible = (reach > 0) & (height <= top) & (height >= shape.outer_radius_px)
     source_x, source_y = shop.project(*shop.from_head(q, height), reach)
     visible &= ~_is_band(source_x, source_y, shape, shop)
     zero = np.zeros_like(x)
@@ -204,7 +170,7 @@ def turn(
     cutout, shape, head : the ring, in pixels of the product photo.
     site : where it sits. size : width, height of the hand photo; the layer's ROI is clipped to it.
     """
-    seen, shop = hand_view(site, head is not None), product_view(shape)
+    seen, shop = View.of_hand(site, head is not None), View.of_product(shape)
     scale = hand_from_ring(shape, site)
     roi = _layer_roi(shape, head, site, seen, scale, size)
     x, y = _ring_coordinates(roi, site, scale)
@@ -253,11 +219,11 @@ def _layer_roi(
     x = [-shape.outer_radius_px, shape.outer_radius_px]
     y = [-2 * half, tall]
     if head is not None:
-        reach = 1.3 * float(head.reach.max()) + 0.05 * shape.outer_radius_px
-        for q in (head.q[0], head.q[-1]):
-            t, g = seen.from_head(q, head.height)
-            x.append(float(t))
-            y += [float(g * np.sin(seen.elevation)) + reach, float(g * np.sin(seen.elevation)) - reach]
+        reach = FAR_MARGIN * float(head.reach.max()) + 0.05 * shape.outer_radius_px
+        t, g = seen.from_head(head.q, head.height)
+        rise = g * np.sin(seen.elevation)
+        x += [float(t.min()), float(t.max())]
+        y += [float(rise.max()) + reach, float(rise.min()) - reach]
     box = np.array([[u, v] for u in (min(x), max(x)) for v in (min(y), max(y))]) * scale
     corners = site.centre_xy + box[:, :1] * site.across_xy + box[:, 1:] * site.axis_xy
     x0, y0 = np.floor(corners.min(0) - 2).astype(int)

@@ -1,0 +1,49 @@
+"""A camera on a ring, as the geometry of the turn needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from anello.imaging.arrays import Float
+
+if TYPE_CHECKING:
+    from anello.imaging.finger import FingerSite
+    from anello.imaging.ring import RingShape
+
+MIN_PITCH_DEG = 3.0
+"""Below this the near face and the wall are seen edge-on and their inverse has no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An orthographic camera on the ring, radians.
+
+    elevation : of the camera out of the hoop's plane, 0 straight at the top, pi/2 through the hole.
+    azimuth : of the head about the hoop's axis, from the visible top, positive to the right.
+    """
+
+    elevation: float
+    azimuth: float
+
+    @classmethod
+    def of_product(cls, shape: RingShape) -> View:
+        """The shop's camera."""
+        return cls(np.radians(shape.elevation_deg), np.radians(shape.head_deg))
+
+    @classmethod
+    def of_hand(cls, site: FingerSite, has_head: bool) -> View:
+        """The hand's camera. A plain hoop has no top to turn, so it keeps facing the viewer."""
+        elevation = max(site.pitch_deg, MIN_PITCH_DEG)
+        return cls(np.radians(elevation), np.radians(site.roll_deg) if has_head else 0.0)
+
+    def project(self, t: Float, g: Float, a: Float) -> tuple[Float, Float]:
+        """x right, y up, from the projection of the hoop's centre, of a point of the ring."""
+        return t, g * np.float32(np.sin(self.elevation)) - a * np.float32(np.cos(self.elevation))
+
+    def from_head(self, q: Float, height: Float) -> tuple[Float, Float]:
+        """t, g of a point at tangential ``q`` and radial ``height`` in the head's frame."""
+        c, s = np.float32(np.cos(self.azimuth)), np.float32(np.sin(self.azimuth))
+        return q * c + height * s, height * c - q * s
