@@ -1,0 +1,5 @@
+"""``python -m anello.cli``."""
+
+from anello.cli import main
+
+main()
