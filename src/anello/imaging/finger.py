@@ -278,9 +278,9 @@ _LOG_OFFSET = 12.0
 """Added to 8-bit values before the logarithm: keeps the noise of dark pixels from ruling."""
 _SKIN_FLOOR = np.array([0.12, 0.035, 0.045])
 """Least spread of skin in (log G, log R/G, log B/G): shading, blush, white balance."""
-_SKIN_KINDS = 3
+_SKIN_KINDS, _OWN_SKIN_KINDS = 3, 2
 _LLR_LIMIT = 4.0
-_W_REGION, _W_GRADIENT, _W_CREASE, _W_GAP = 0.55, 0.65, 0.35, 0.5
+_W_REGION, _W_GRADIENT, _W_CREASE, _W_GAP = 0.55, 0.65, 0.35, 0.9
 
 _Gaussian: TypeAlias = tuple[Float64, Float64, float]
 """Mean (3,), inverse covariance (3, 3), log of share and normaliser."""
@@ -326,35 +326,39 @@ def _surroundings(pixels: Bytes, hand: Hand, finger: Finger) -> _Surroundings:
         ends = [points[i] + out * (points[i + 1] - points[i]) for i in (a, b)]
         segments.append((ends[0], ends[1]))
         reach.append(0.35 * expected_width(hand, Finger.MIDDLE))
-    skin = _skin_kinds(_log_opponent(_hand_colors(pixels, hand, finger)))
+    whole = np.concatenate([_finger_colors(pixels, hand, f, 0.25) for f in Finger])
+    own = _finger_colors(pixels, hand, finger, 0.32)
+    skin = _skin_kinds(_log_opponent(whole), _SKIN_KINDS)
+    skin += _skin_kinds(_log_opponent(own), _OWN_SKIN_KINDS)
     return _Surroundings(skin, np.array(segments), np.array(reach))
 
 
-def _hand_colors(pixels: Bytes, hand: Hand, finger: Finger) -> Bytes:
-    """(N, 3) colours of the fingers and the back of the hand, the finger itself counted double."""
+def _finger_colors(pixels: Bytes, hand: Hand, finger: Finger, aside: float) -> Bytes:
+    """(N, 3) colours of a finger's first two bones, up to ``aside`` widths beside them."""
     height, width = pixels.shape[:2]
     found = []
-    for other in (*Finger, finger):
-        chain = finger_chain(other)
-        breadth = expected_width(hand, other)
-        for a, b in zip(chain[:2], chain[1:3], strict=True):
-            start, end = hand.points_xy[a], hand.points_xy[b]
-            bone = end - start
-            across = np.array([-bone[1], bone[0]]) / max(float(np.hypot(*bone)), 1e-9) * breadth
-            t, aside = np.meshgrid(np.linspace(0.1, 1.0, 12), np.linspace(-0.25, 0.25, 7))
-            at = start + t.reshape(-1, 1) * bone + aside.reshape(-1, 1) * across
-            col, row = np.round(at).astype(int).T
-            ok = (col >= 0) & (col < width) & (row >= 0) & (row < height)
-            found.append(pixels[row[ok], col[ok]])
+    chain = finger_chain(finger)[1:] if finger == Finger.THUMB else finger_chain(finger)
+    breadth = expected_width(hand, finger)
+    for a, b in zip(chain[:2], chain[1:3], strict=True):
+        start, end = hand.points_xy[a], hand.points_xy[b]
+        bone = end - start
+        across = np.array([-bone[1], bone[0]]) / max(float(np.hypot(*bone)), 1e-9) * breadth
+        t, s = np.meshgrid(np.linspace(0.1, 1.0, 16), np.linspace(-aside, aside, 9))
+        at = start + t.reshape(-1, 1) * bone + s.reshape(-1, 1) * across
+        col, row = np.round(at).astype(int).T
+        ok = (col >= 0) & (col < width) & (row >= 0) & (row < height)
+        found.append(pixels[row[ok], col[ok]])
     return np.concatenate(found)
 
 
-def _skin_kinds(samples: Float) -> list[_Gaussian]:
-    """Up to three kinds of skin (lit, shaded, redder), outliers such as worn rings left out."""
+def _skin_kinds(samples: Float, count: int) -> list[_Gaussian]:
+    """Some kinds of skin (lit, shaded, redder), outliers such as worn rings left out."""
+    if not len(samples):
+        return []
     centre = np.median(samples, axis=0)
     spread = np.maximum(1.4826 * np.median(np.abs(samples - centre), axis=0), _SKIN_FLOOR)
     kept = samples[(np.abs(samples - centre) / spread).max(axis=1) < 3.5]
-    return _kinds(kept, _SKIN_KINDS, _SKIN_FLOOR, 0.08)
+    return _kinds(kept, count, _SKIN_FLOOR, 0.08)
 
 
 def _kinds(samples: Float, count: int, floor: Float64, min_share: float) -> list[_Gaussian]:
@@ -435,17 +439,17 @@ def _crease(log_green: Float, w: float) -> Float:
 def _one_sided(ratio: Float, gradient: Float, crease: Float, w: float) -> Float:
     """Score of a right silhouette: skin to its left, other to its right, a step, or a crease."""
     total = np.cumsum(np.pad(ratio, ((0, 0), (1, 0))), axis=1)
-    contrast = np.zeros_like(ratio)
-    for reach in (0.06, 0.16):
-        contrast += _window_contrast(total, max(2, round(reach * w))) / 2
+    near, mid, far = (
+        _window_contrast(total, max(2, round(reach * w))) / _LLR_LIMIT
+        for reach in (0.03, 0.06, 0.16)
+    )
     gap = np.maximum(-ratio, 0)
     middle = ratio.shape[1] // 2 + round(0.25 * w)
     gap[:, :middle] = 0
     inside_gap = np.cumsum(gap, axis=1) / (0.08 * w * _LLR_LIMIT)
-    region = contrast / _LLR_LIMIT
     return np.asarray(
-        _W_REGION * region
-        + _W_GRADIENT * gradient * np.clip(0.35 + region, 0, 1)
+        _W_REGION * 0.5 * (mid + far)
+        + _W_GRADIENT * gradient * np.clip(0.3 + near, 0, 1)
         + _W_CREASE * crease
         - _W_GAP * np.minimum(inside_gap, 2),
         np.float32,
@@ -466,10 +470,14 @@ _GROUND_KINDS = 4
 _GROUND_FLOOR = np.array([0.07, 0.035, 0.045])
 _BROAD_LOG_P = -2.0
 """log density of "anything else": about one over the volume of colours met, in these features."""
-_SKIN_LIKE = 1.0
-"""A kind of ground nearer to the skin than this (Mahalanobis) tells nothing."""
+_SKIN_LIKE = 1.3
+"""A kind of ground nearer to shaded skin than this (Mahalanobis) tells nothing."""
+_CLEARLY_OTHER = 3.0
+"""A kind farther than this from skin says in which direction of hue the ground lies."""
 _SHADE_COST, _SHADE_DEPTH = 0.8, 1.2
 """The flank of a finger turns from the light: less likely by this (log), darker by up to this."""
+_DEEPER_PER_DARKER = 0.6
+"""Between fingers light bounces off skin: the ratios move by up to this share of log G."""
 _MIN_HUE_STEP = 0.06
 """Skin and ground closer than this in (log R/G, log B/G) have no direction between them."""
 _SHADOW_COST = 1.0
@@ -498,13 +506,27 @@ def _skin_ratio(
 
 
 def _other_kinds(ground: Float, skin: list[_Gaussian]) -> list[_Gaussian]:
-    """Kinds of ground beside the finger that differ from the skin."""
-    kept = []
-    for kind in _kinds(ground, _GROUND_KINDS, _GROUND_FLOOR, 0.04):
-        near = [float(np.sqrt((kind[0] - m) @ i @ (kind[0] - m))) for m, i, _ in skin]
-        if not near or min(near) >= _SKIN_LIKE:
-            kept.append(kind)
-    return kept
+    """Kinds of ground beside the finger, left out what may be skin in the shade of another finger."""
+    kinds = _kinds(ground, _GROUND_KINDS, _GROUND_FLOOR, 0.04)
+    neutral = np.zeros(2)
+    clear = [k for k in kinds if _hue_distance(k[0], skin, neutral) > _CLEARLY_OTHER]
+    hue = _mean_hue(clear) if clear else neutral
+    return [k for k in kinds if _hue_distance(k[0], skin, hue) > _SKIN_LIKE]
+
+
+def _mean_hue(kinds: list[_Gaussian]) -> Float64:
+    return np.asarray(np.mean([kind[0][1:] for kind in kinds], axis=0))
+
+
+def _hue_distance(color: Float64, skin: list[_Gaussian], ground_hue: Float64) -> float:
+    """Mahalanobis distance from the nearest skin, darker and deeper in hue counted as equal."""
+    found = [np.inf]
+    pixel = color.astype(np.float32)[None, None]
+    for kind in skin:
+        lifted = _lifted(_less_deep(pixel, kind, ground_hue), kind, _SHADE_DEPTH)[0, 0]
+        d = lifted.astype(np.float64) - kind[0]
+        found.append(float(np.sqrt(d @ kind[1] @ d)))
+    return min(found)
 
 
 def _skin_log_p(features: Float, skin: list[_Gaussian], ground: list[_Gaussian]) -> Float:
@@ -513,19 +535,38 @@ def _skin_log_p(features: Float, skin: list[_Gaussian], ground: list[_Gaussian])
     Light that bounces between fingers deepens their colour: no shadow on the ground does that.
     """
     log_p = np.full(features.shape[:2], _BROAD_LOG_P - _LLR_LIMIT, np.float32)
-    hues = [kind[0][1:] for kind in ground]
+    hue = _mean_hue(ground) if ground else np.zeros(2)
     for kind in skin:
-        pixels = features
-        away = kind[0][1:] - np.mean(hues, axis=0) if hues else np.zeros(2)
-        reach = float(np.hypot(*away))
-        if reach > _MIN_HUE_STEP:
-            unit = (away / reach).astype(np.float32)
-            excess = np.maximum((features[..., 1:] - kind[0][1:].astype(np.float32)) @ unit, 0)
-            pixels = features.copy()
-            pixels[..., 1:] -= excess[..., None] * unit
+        pixels = _less_deep(features, kind, hue)
         log_p = np.maximum(log_p, _log_gaussian(pixels, kind))
-        log_p = np.maximum(log_p, _shaded_log_p(pixels, kind, _SHADE_COST, _SHADE_DEPTH))
+        shaded = _log_gaussian(_lifted(pixels, kind, _SHADE_DEPTH), kind) - _SHADE_COST
+        log_p = np.maximum(log_p, shaded)
     return log_p
+
+
+def _less_deep(features: Float, kind: _Gaussian, ground_hue: Float64) -> Float:
+    """Pixels brought back to the kind's hue where they lie beyond it, seen from the ground's.
+
+    Only as far as they are darker too: a red cloth is no deep shade.
+    """
+    away = kind[0][1:] - ground_hue
+    reach = float(np.hypot(*away))
+    if reach < _MIN_HUE_STEP:
+        return features
+    unit = (away / reach).astype(np.float32)
+    lack = np.maximum(np.float32(kind[0][0]) - features[..., 0], 0)
+    excess = (features[..., 1:] - kind[0][1:].astype(np.float32)) @ unit
+    excess = np.clip(excess, 0, np.float32(_DEEPER_PER_DARKER) * lack)
+    pixels = features.copy()
+    pixels[..., 1:] -= excess[..., None] * unit
+    return pixels
+
+
+def _lifted(features: Float, kind: _Gaussian, depth: float) -> Float:
+    """Pixels with the light given back that they lack against the kind, log G, up to ``depth``."""
+    lifted = features.copy()
+    lifted[..., 0] += np.clip(np.float32(kind[0][0]) - features[..., 0], 0, np.float32(depth))
+    return lifted
 
 
 def _ground_log_p(features: Float, ground: list[_Gaussian]) -> Float:
@@ -533,16 +574,9 @@ def _ground_log_p(features: Float, ground: list[_Gaussian]) -> Float:
     log_p = np.full(features.shape[:2], _BROAD_LOG_P, np.float32)
     for kind in ground:
         log_p = np.maximum(log_p, _log_gaussian(features, kind))
-        log_p = np.maximum(log_p, _shaded_log_p(features, kind, _SHADOW_COST, _SHADOW_DEPTH))
+        shadow = _log_gaussian(_lifted(features, kind, _SHADOW_DEPTH), kind) - _SHADOW_COST
+        log_p = np.maximum(log_p, shadow)
     return log_p
-
-
-def _shaded_log_p(features: Float, kind: _Gaussian, cost: float, depth: float) -> Float:
-    """The same kind with less light: log G is lower by up to ``depth``, the ratios stay."""
-    lifted = features.copy()
-    lack = np.clip(np.float32(kind[0][0]) - features[..., 0], 0, np.float32(depth))
-    lifted[..., 0] += lack
-    return _log_gaussian(lifted, kind) - np.float32(cost)
 
 
 def _log_gaussian(features: Float, kind: _Gaussian) -> Float:
