@@ -25,6 +25,7 @@ from anello.imaging.matting import Cutout, cut_out
 from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import add_grain, estimate_grain, match_blur
 from anello.imaging.shadow import bulge_displacement, shadow_matte, skin_matte
+from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
 from anello.imaging.warp import grown_roi, is_empty, placed
 from anello.models import Models
@@ -57,11 +58,12 @@ class HandAnalysis:
 class RingAnalysis:
     """Everything about a product photo that does not depend on the hand. Picklable.
 
-    cutout, shape, head : in pixels of a crop around the ring, reduced when it is very large;
+    cutout, texture, shape, head : in pixels of a crop around the ring, reduced when it is very large;
     ``photo_xy = crop_xy / scale + offset_xy`` leads back to the product photo.
     """
 
     cutout: Cutout
+    texture: Texture
     shape: RingShape
     head: Head | None
     offset_xy: tuple[float, float]
@@ -161,7 +163,9 @@ def analyse_ring(
         if shape is None:
             raise no_ring()
         head = fit_head(cutout, shape)
-    return RingAnalysis(cutout, shape, head, offset_xy, scale, (photo.width, photo.height))
+        texture = make_texture(cutout)
+    size = (photo.width, photo.height)
+    return RingAnalysis(cutout, texture, shape, head, offset_xy, scale, size)
 
 
 def cut_out_ring(photo: Photo, mask: Bytes | None, remove_background: bool) -> Cutout:
@@ -214,7 +218,7 @@ def _wear(
     """Draw one ring into ``picture`` and ``coverage``."""
     size = (hand.photo.width, hand.photo.height)
     with watch("turn"):
-        layer = turn(ring.cutout, ring.shape, ring.head, site, size)
+        layer = turn(ring.texture, ring.shape, ring.head, site, size)
     roi = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
     if is_empty(roi) or is_empty(layer.roi):
         raise PhotoCheckInvalid("Hand size should fit in range", remedy="Keep the finger in frame.")

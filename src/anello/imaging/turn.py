@@ -26,13 +26,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anello.imaging.arrays import Float, Roi
-from anello.imaging.color import srgb_to_linear
+from anello.imaging.arrays import Float, Float64, Roi
 from anello.imaging.finger import FingerSite
 from anello.imaging.head import Head
 from anello.imaging.hoop import Hoop, see_hoop
-from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
+from anello.imaging.texture import FULL, Level, Texture
 from anello.imaging.view import View
 
 SNUGNESS = 1.0
@@ -163,18 +162,19 @@ def _is_band(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.boo
 
 
 def turn(
-    cutout: Cutout, shape: RingShape, head: Head | None, site: FingerSite, size: tuple[int, int]
+    texture: Texture, shape: RingShape, head: Head | None, site: FingerSite, size: tuple[int, int]
 ) -> Layer:
     """Draw the ring as it looks on the finger.
 
-    cutout, shape, head : the ring, in pixels of the product photo.
+    texture, shape, head : the ring, in pixels of its cut-out.
     site : where it sits. size : width, height of the hand photo; the layer's ROI is clipped to it.
     """
     seen, shop = View.of_hand(site, head is not None), View.of_product(shape)
     scale = hand_from_ring(shape, site)
     roi = _layer_roi(shape, head, site, seen, scale, size)
     x, y = _ring_coordinates(roi, site, scale)
-    texture, texture_from_ring = _texture(cutout, shape, scale * SUPERSAMPLING)
+    level, level_from_cutout = texture.at_scale(scale * SUPERSAMPLING)
+    level_from_ring = _level_from_ring(shape, level_from_cutout)
 
     sheets = [_hoop(x, y, shape, head, seen, shop)]
     if head is not None:
@@ -184,7 +184,7 @@ def turn(
     normal = np.zeros((*x.shape, 3), np.float32)
     height = np.zeros(x.shape, np.float32)
     for sheet in sheets:
-        drawn = _read(texture, texture_from_ring, sheet)
+        drawn = _read(level, level_from_ring, sheet)
         keep = 1 - drawn[..., 3:]
         premultiplied = drawn + keep * premultiplied
         normal = drawn[..., 3:] * np.stack(sheet.normal_tga, -1) + keep * normal
@@ -245,40 +245,32 @@ def _ring_coordinates(roi: Roi, site: FingerSite, scale: float) -> tuple[Float, 
     return x, y
 
 
-def _texture(cutout: Cutout, shape: RingShape, target: float) -> tuple[Float, Float]:
-    """The cut-out as (h, w, 4) premultiplied linear light, prefiltered for samples ``1 / target``
-    product pixels apart, and the (2, 3) affine texture_from_ring."""
-    linear = srgb_to_linear(cutout.rgb)
-    alpha = cutout.alpha.astype(np.float32) / 255
-    texture = np.dstack([linear * alpha[..., None], alpha])
-    factor = min(1.0, target)
-    if factor < 1:
-        h, w = alpha.shape
-        size = (max(1, round(w * factor)), max(1, round(h * factor)))
-        texture = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
-    factor_x, factor_y = texture.shape[1] / alpha.shape[1], texture.shape[0] / alpha.shape[0]
+def _level_from_ring(shape: RingShape, level_from_cutout: Float64) -> Float:
+    """(2, 3) affine from x right, y up around the hoop's centre to a texture level's pixels."""
     turn_rad = np.radians(shape.rotation_deg)
     right = np.array([np.cos(turn_rad), np.sin(turn_rad)])
     up = np.array([np.sin(turn_rad), -np.cos(turn_rad)])
-    photo_from_ring = np.column_stack([right, up, shape.centre_xy + 0.5])
-    texture_from_ring = np.diag([factor_x, factor_y]) @ photo_from_ring
-    texture_from_ring[:, 2] -= 0.5
-    return texture, texture_from_ring.astype(np.float32)
+    cutout_from_ring = np.column_stack([right, up, shape.centre_xy + 0.5])
+    level_from_ring = np.diag(level_from_cutout) @ cutout_from_ring
+    level_from_ring[:, 2] -= 0.5
+    return level_from_ring.astype(np.float32)
 
 
-def _read(texture: Float, texture_from_ring: Float, sheet: _Sheet) -> Float:
-    m = texture_from_ring
+def _read(level: Level, level_from_ring: Float, sheet: _Sheet) -> Float:
+    """(h, w, 4) premultiplied linear light of a surface."""
+    m = level_from_ring
     map_x = m[0, 0] * sheet.source_x + m[0, 1] * sheet.source_y + m[0, 2]
     map_y = m[1, 0] * sheet.source_x + m[1, 1] * sheet.source_y + m[1, 2]
-    drawn: Float = cv2.remap(
-        texture,
-        map_x.astype(np.float32),
-        map_y.astype(np.float32),
+    outside = np.float32(-9)
+    drawn = cv2.remap(
+        level,
+        np.where(sheet.visible, map_x, outside).astype(np.float32, copy=False),
+        map_y.astype(np.float32, copy=False),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
-    return drawn * sheet.visible[..., None]
+    return drawn.astype(np.float32) / np.float32(FULL)
 
 
 def _camera_normals(tga: Float, site: FingerSite, seen: View) -> Float:
