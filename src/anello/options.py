@@ -70,7 +70,7 @@ def _is_number(value: object) -> bool:
     """Integers, floats and numpy's, finite; no booleans, no text."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    return bool(abs(value) <= sys.float_info.max)
+    return -sys.float_info.max <= value <= sys.float_info.max
 
 
 def _checked_finger(value: object) -> Finger:
