@@ -78,7 +78,7 @@ def ring_to_dict(ring: RingAnalysis) -> dict[str, Any]:
         "inner_radius_px": round(shape.inner_radius_px / ring.scale, 2),
         "outer_radius_px": round(shape.outer_radius_px / ring.scale, 2),
         "band_width_px": round(shape.band_width_px / ring.scale, 2),
-        "head_height_px": None if head is None else round(head.height / ring.scale, 2),
+        "head_height_px": None if head is None else round(float(head.height.max()) / ring.scale, 2),
         "opening_px": None if opening is None else round(float(opening.sum()) / ring.scale**2),
         "view": shape.view,
         "method": ring.cutout.method,

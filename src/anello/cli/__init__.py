@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Put a ring on a hand: two photos in, one photo out.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # half the time of a short command would go into loading it
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
