@@ -8,10 +8,13 @@ below the pixel. Two passes: the second strip follows the axis that the first on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from anello.imaging.arrays import Bytes, Float, Float64
 from anello.imaging.hand import (
@@ -30,9 +33,11 @@ LOCATION_SPAN = 0.40
 _REACH_ALONG = 1.6
 """Half length of the strip, expected finger widths."""
 _REACH_ACROSS = 1.2
-"""Half breadth of the strip, expected finger widths: room for a centre off by 0.3 and its ground."""
-_COLUMNS_PER_WIDTH = (64, 120)
+"""Half breadth of the strip, expected widths: room for a centre off by 0.3, and ground."""
+_COLUMNS_PER_WIDTH = (48, 96)
 """Strip pixels across one expected width in the two passes."""
+_ROW_STEP = 2.0
+"""Strip rows are this much coarser than columns: silhouettes run along."""
 _FINEST_PX = 0.5
 """Never sample finer than this, photo px: below it there is nothing to see."""
 _ROWS = 40
@@ -55,7 +60,8 @@ class FingerSite:
     centre_xy : (2,) on the finger's middle line, where the centre of the ring's circle is seen.
     axis_xy : (2,) unit, knuckle to tip. across_xy : (2,) unit, to the right when the tip is up.
     left_xy, right_xy : (2,) centre -/+ across * width / 2.
-    pitch_deg : elevation of the view out of the ring's plane, positive = camera on the wrist's side.
+    pitch_deg : elevation of the view out of the ring's plane, positive = camera on the wrist's
+        side.
     roll_deg : how far the back of the finger is turned away, positive = towards ``across_xy``.
     confidence : 0..1.
     left_edge_xy, right_edge_xy : (N, 2) the silhouettes around the site, knuckle to tip.
@@ -80,7 +86,7 @@ class FingerSite:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Frame:
-    """A straight strip: origin px of the photo, unit axis (up in the strip), photo px a strip px."""
+    """A straight strip: origin px of the photo, unit axis (up in the strip), photo px a column."""
 
     origin_xy: Float64
     axis_xy: Float64
@@ -95,7 +101,7 @@ class _Frame:
     def to_photo(self, col: Float64, row: Float64) -> Float64:
         """(..., 2) photo px of strip columns and rows."""
         x = (np.asarray(col) - (self.cols - 1) / 2) * self.px
-        y = ((self.rows - 1) / 2 - np.asarray(row)) * self.px
+        y = ((self.rows - 1) / 2 - np.asarray(row)) * self.px * _ROW_STEP
         return self.origin_xy + x[..., None] * self.across_xy + y[..., None] * self.axis_xy
 
     def to_strip(self, point_xy: Float64) -> tuple[float, float]:
@@ -103,7 +109,7 @@ class _Frame:
         d = (point_xy - self.origin_xy) / self.px
         return (
             float(d @ self.across_xy + (self.cols - 1) / 2),
-            float((self.rows - 1) / 2 - d @ self.axis_xy),
+            float((self.rows - 1) / 2 - d @ self.axis_xy / _ROW_STEP),
         )
 
 
@@ -239,7 +245,7 @@ def _measure(
 
 def _frame(middle: Float64, axis: Float64, width: float, columns: int) -> _Frame:
     px = max(width / columns, _FINEST_PX)
-    rows = 2 * round(_REACH_ALONG * width / px) + 1
+    rows = 2 * round(_REACH_ALONG * width / px / _ROW_STEP) + 1
     cols = 2 * round(_REACH_ACROSS * width / px) + 1
     return _Frame(middle, axis, px, rows, cols)
 
@@ -300,13 +306,17 @@ class _Surroundings:
 
     def drawn_in(self, frame: _Frame) -> Bytes:
         """0 free, 1 flesh of another finger or the palm, 2 near its bone: (rows, cols)."""
-        picture = np.zeros((frame.rows, frame.cols), np.uint8)
+        square = np.zeros((round(frame.rows * _ROW_STEP), frame.cols), np.uint8)
         for share, value in ((1.0, 1), (0.4, 2)):
             for (a, b), reach in zip(self.segments, self.reach, strict=True):
-                ends = [tuple(round(v) for v in frame.to_strip(point)) for point in (a, b)]
+                ends = []
+                for point in (a, b):
+                    col, row = frame.to_strip(point)
+                    ends.append((round(col), round(row * _ROW_STEP)))
                 thick = max(1, round(2 * share * reach / frame.px))
-                cv2.line(picture, ends[0], ends[1], value, thick)
-        return picture
+                cv2.line(square, ends[0], ends[1], value, thick)
+        size = (frame.cols, frame.rows)
+        return np.asarray(cv2.resize(square, size, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _surroundings(pixels: Bytes, hand: Hand, finger: Finger) -> _Surroundings:
@@ -317,7 +327,7 @@ def _surroundings(pixels: Bytes, hand: Hand, finger: Finger) -> _Surroundings:
             continue
         chain = finger_chain(other)
         width = expected_width(hand, other)
-        for a, b in zip(chain[:-1], chain[1:], strict=True):
+        for a, b in pairwise(chain):
             segments.append((points[a], points[b]))
             reach.append(0.62 * width)
     for a, b in ((5, 9), (9, 13), (13, 17), (2, 5)):
@@ -339,7 +349,7 @@ def _finger_colors(pixels: Bytes, hand: Hand, finger: Finger, aside: float) -> B
     found = []
     chain = finger_chain(finger)[1:] if finger == Finger.THUMB else finger_chain(finger)
     breadth = expected_width(hand, finger)
-    for a, b in zip(chain[:2], chain[1:3], strict=True):
+    for a, b in pairwise(chain[:3]):
         start, end = hand.points_xy[a], hand.points_xy[b]
         bone = end - start
         across = np.array([-bone[1], bone[0]]) / max(float(np.hypot(*bone)), 1e-9) * breadth
@@ -368,11 +378,11 @@ def _kinds(samples: Float, count: int, floor: Float64, min_share: float) -> list
     points = np.ascontiguousarray(samples[:: max(1, len(samples) // 1500)], np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 0.01)
     # Start from slices of brightness: no randomness.
-    start = (np.argsort(np.argsort(points[:, 0], kind="stable")) * count // len(points))
+    start = np.argsort(np.argsort(points[:, 0], kind="stable")) * count // len(points)
     labels = start.astype(np.int32)[:, None]
     flags = cv2.KMEANS_USE_INITIAL_LABELS
-    _, labels, _ = cv2.kmeans(points, count, labels, criteria, 1, flags)  # type: ignore[assignment]
-    kinds = []
+    _, labels, _ = cv2.kmeans(points, count, labels, criteria, 1, flags)
+    kinds: list[_Gaussian] = []
     for kind in range(count):
         members = points[labels[:, 0] == kind].astype(np.float64)
         share = len(members) / len(points)
@@ -380,7 +390,7 @@ def _kinds(samples: Float, count: int, floor: Float64, min_share: float) -> list
             continue
         covariance = 0.5 * np.cov(members.T) + np.diag(floor**2)
         norm = -0.5 * float(np.linalg.slogdet(covariance)[1])
-        kinds.append((members.mean(axis=0), np.linalg.inv(covariance), norm))
+        kinds.append((np.asarray(members.mean(axis=0)), np.linalg.inv(covariance), norm))
     return kinds
 
 
@@ -419,7 +429,7 @@ def _edge_scores(
 def _gradient(features: Float, w: float) -> Float:
     """Strength of the step across, 0..1, soft-limited: one bright edge is not everything."""
     sigma = max(1.0, 0.012 * w)
-    blurred = cv2.GaussianBlur(features, (0, 0), sigmaX=sigma, sigmaY=2 * sigma)
+    blurred = cv2.GaussianBlur(features, (0, 0), sigmaX=sigma, sigmaY=sigma)
     slope = cv2.Sobel(blurred, cv2.CV_32F, 1, 0, ksize=1, scale=0.5) * np.float32(w)
     weights = np.array([1.0, 2.0, 1.5], np.float32)
     strength = np.sqrt(((slope * weights) ** 2).sum(axis=-1))
@@ -430,7 +440,7 @@ def _gradient(features: Float, w: float) -> Float:
 def _crease(log_green: Float, w: float) -> Float:
     """Dark valleys running along the finger, 0..1: where two fingers touch."""
     sigma = max(1.2, 0.03 * w)
-    blurred = cv2.GaussianBlur(log_green, (0, 0), sigmaX=sigma, sigmaY=2 * sigma)
+    blurred = cv2.GaussianBlur(log_green, (0, 0), sigmaX=sigma, sigmaY=sigma)
     bend = cv2.Sobel(blurred, cv2.CV_32F, 2, 0, ksize=3, scale=0.25) * np.float32(sigma**2)
     depth = np.maximum(bend, 0)
     return np.asarray(depth / (depth + 0.03), np.float32)
@@ -506,7 +516,7 @@ def _skin_ratio(
 
 
 def _other_kinds(ground: Float, skin: list[_Gaussian]) -> list[_Gaussian]:
-    """Kinds of ground beside the finger, left out what may be skin in the shade of another finger."""
+    """Kinds of ground beside the finger, without what may be another finger's shaded skin."""
     kinds = _kinds(ground, _GROUND_KINDS, _GROUND_FLOOR, 0.04)
     neutral = np.zeros(2)
     clear = [k for k in kinds if _hue_distance(k[0], skin, neutral) > _CLEARLY_OTHER]
@@ -628,15 +638,19 @@ def _search_pair(left: Float, right: Float, w: float, step: int) -> _Paths:
     return _Paths(centres - widths / 2, centres + widths / 2, none, none)
 
 
-def _relax(score: Float64, axis: int) -> tuple[Float64, Float64]:
+def _relax(score: Float64, axis: int) -> tuple[Float64, NDArray[np.int8]]:
     """Best of staying or stepping by one along an axis; and the step back, -1, 0 or +1."""
-    n = score.shape[axis]
-    padded = np.pad(score, [(1, 1) if a == axis else (0, 0) for a in (0, 1)], constant_values=-1e9)
-    options = np.stack(
-        [np.take(padded, np.arange(n) + k, axis=axis) - _STEP_COST * (k != 1) for k in (1, 0, 2)]
-    )
-    pick = np.argmax(options, axis=0)
-    return np.take_along_axis(options, pick[None], 0)[0], np.array([0, -1, 1])[pick]
+    view = score if axis == 0 else score.T
+    best, step = view.copy(), np.zeros(view.shape, np.int8)
+    for back, into, source in (
+        (-1, slice(1, None), slice(None, -1)),
+        (1, slice(None, -1), slice(1, None)),
+    ):
+        other = view[source] - _STEP_COST
+        better = other > best[into]
+        best[into][better] = other[better]
+        step[into][better] = back
+    return (best, step) if axis == 0 else (best.T, step.T)
 
 
 _FINE_REACH = 0.07
@@ -646,41 +660,52 @@ _FINE_BEND = 0.12
 
 
 def _refine(left: Float, right: Float, coarse: _Paths, w: float) -> _Paths:
+    """The best smooth paths within reach of coarse ones, below the pixel, each with its trust."""
     a, trust_a = _refine_side(left, coarse.left, w)
     b, trust_b = _refine_side(right, coarse.right, w)
     return _Paths(a, b, trust_a, trust_b)
 
 
 def _refine_side(score: Float, near: Float64, w: float) -> tuple[Float64, Float64]:
-    """The best smooth path within reach of a coarse one, below the pixel; and its trust 0..1."""
     rows, cols = score.shape
     reach = max(3, round(_FINE_REACH * w))
     offsets = np.arange(-reach, reach + 1)
     base = np.round(near).astype(int)
     index = np.clip(base[:, None] + offsets, 0, cols - 1)
     local = np.take_along_axis(score, index, 1) - 0.1 * (offsets / reach) ** 2
-    shift = np.diff(base, prepend=base[:1])
-    n = len(offsets)
-    best, back = local[0].copy(), np.zeros((rows, n), np.int32)
-    for row in range(1, rows):
-        # The window itself moves by ``shift``: the same column is another offset.
-        source = np.clip(np.arange(n) + shift[row], 0, n - 1)
-        padded = np.pad(best, 1, constant_values=-1e9)
-        options = np.stack([padded[source + 1 + k] - _FINE_BEND * abs(k) for k in (0, -1, 1)])
-        pick = np.argmax(options, axis=0)
-        back[row] = np.clip(source + np.array([0, -1, 1])[pick], 0, n - 1)
-        best = options[pick, np.arange(n)] + local[row]
-    path = np.empty(rows, np.int64)
-    path[-1] = int(np.argmax(best))
-    for row in range(rows - 1, 0, -1):
-        path[row - 1] = back[row, path[row]]
+    path = _best_path(local, np.diff(base, prepend=base[:1]))
     every = np.arange(rows)
     whole = np.clip(base + offsets[path], 1, cols - 2)
     before, here, after = (score[every, whole + k] for k in (-1, 0, 1))
     curve = before - 2 * here + after
     part = np.where(curve < -1e-4, 0.5 * (before - after) / np.minimum(curve, -1e-4), 0.0)
     column = whole + np.clip(part, -0.5, 0.5)
-    return _smoothed(column, max(1.0, 0.02 * w)), np.clip(here, 0, 1).astype(np.float64)
+    trust = np.clip(here, 0, 1).astype(np.float64)
+    return _smoothed(column, max(1.0, 0.02 * w / _ROW_STEP)), trust
+
+
+def _best_path(local: Float64, shift: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Best offset in each row of (rows, n) scores whose window moves by ``shift`` a row."""
+    rows, n = local.shape
+    pad = n  # the window may move by a whole width
+    before = np.full(n + 2 * pad, -1e9)
+    before[pad : pad + n] = local[0]
+    back = np.zeros((rows, n), np.int64)
+    for row in range(1, rows):
+        move = int(np.clip(shift[row], 1 - pad, pad - 1))
+        stay = before[pad + move : pad + move + n]
+        best, step = stay.copy(), np.zeros(n, np.int64)
+        for k in (-1, 1):
+            other = before[pad + move + k : pad + move + k + n] - _FINE_BEND
+            better = other > best
+            best[better], step[better] = other[better], k
+        back[row] = np.clip(np.arange(n) + move + step, 0, n - 1)
+        before[pad : pad + n] = best + local[row]
+    path = np.empty(rows, np.int64)
+    path[-1] = int(np.argmax(before[pad : pad + n]))
+    for row in range(rows - 1, 0, -1):
+        path[row - 1] = back[row, path[row]]
+    return path
 
 
 def _smoothed(path: Float64, sigma: float) -> Float64:
@@ -700,7 +725,7 @@ def _fit_lines(frame: _Frame, paths: _Paths, w: float) -> _Fit:
     """Axis, centre and width from straight lines through both silhouettes around the site."""
     rows = np.arange(frame.rows, dtype=np.float64)
     middle = (frame.rows - 1) / 2
-    t = (rows - middle) / (_FIT_REACH * w)
+    t = (rows - middle) * _ROW_STEP / (_FIT_REACH * w)
     near = np.exp(-0.5 * (t * 1.5) ** 2) * (np.abs(t) < 1.6)
     trust = near * (0.05 + paths.trust_left) * (0.05 + paths.trust_right)
     centre_at, slope = _line(t, (paths.left + paths.right) / 2, trust)
@@ -744,7 +769,7 @@ def edge_sigma(
     trust_right: Float64,
     across: Float64,
 ) -> float:
-    """Gaussian sigma of the blur at the silhouettes, px: the sharper quarter of error-function fits."""
+    """Gaussian sigma of the blur at the silhouettes, px: a low quantile over edge fits."""
     found: list[float] = []
     for edge, trust, outward in ((left, trust_left, -across), (right, trust_right, across)):
         n = len(edge)
@@ -772,20 +797,29 @@ def _profile_sigmas(pixels: Bytes, points: Float64, outward: Float64) -> list[fl
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    shifts = np.arange(-2.5, 2.51, 0.5)
+    energy = (values.astype(np.float64) ** 2).sum(axis=1)
     best = np.full(len(points), np.inf)
     sigma_of = np.ones(len(points))
     total = ((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    for sigma in _SIGMAS:
-        for shift in shifts:
-            basis = np.stack([np.ones_like(t), t, _erf_like((t - shift) / sigma)], 1)
-            q, _ = np.linalg.qr(basis)
-            rest = values - (values @ q) @ q.T
-            error = (rest**2).sum(axis=1)
-            better = error < best
-            best[better], sigma_of[better] = error[better], sigma
+    for sigma, q in _edge_bases():
+        # q is orthonormal: what it leaves of the profile's energy.
+        error = energy - ((values @ q) ** 2).sum(axis=1)
+        better = error < best
+        best[better], sigma_of[better] = error[better], sigma
     good = (best < 0.05 * total) & (total > len(t) * 8.0**2)
     return [float(v) for v in sigma_of[good]]
+
+
+@cache
+def _edge_bases() -> list[tuple[float, Float64]]:
+    """Each sigma with an orthonormal basis (n, 3) of offset, slope and an edge blurred by it."""
+    t = np.arange(-_PROFILE_REACH, _PROFILE_REACH + 1e-6, _PROFILE_STEP)
+    bases = []
+    for sigma in _SIGMAS:
+        for shift in np.arange(-2.5, 2.51, 0.5):
+            basis = np.stack([np.ones_like(t), t, _erf_like((t - shift) / sigma)], 1)
+            bases.append((float(sigma), np.linalg.qr(basis)[0]))
+    return bases
 
 
 def _erf_like(t: Float64) -> Float64:

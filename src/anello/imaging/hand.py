@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 import cv2
@@ -130,7 +131,7 @@ def finger_chain(finger: Finger) -> tuple[int, int, int, int]:
 def finger_length(hand: Hand, finger: Finger) -> float:
     """Base to tip along the bones, px."""
     chain = finger_chain(finger)
-    return sum(distance(hand, a, b) for a, b in zip(chain, chain[1:], strict=False))
+    return sum(distance(hand, a, b) for a, b in pairwise(chain))
 
 
 def straightness(hand: Hand, finger: Finger) -> float:
@@ -287,12 +288,12 @@ MIN_LENGTH: Final[dict[Finger, float]] = {
     Finger.RING: 0.55,
     Finger.LITTLE: 0.42,
 }
-"""Finger over palm length: shorter is folded away or seen end-on; good hands: 0.68, 0.75 .. 0.60."""
+"""Finger over palm length: shorter is folded away or seen end-on; good hands have 0.6 and up."""
 FRAME_TOLERANCE = 0.03
 """Points may lie this far outside the frame, palm lengths: fingertips at the very edge pass."""
 MIN_THUMB_SKIN = 0.5
 MIN_GAP_WIDTHS = 0.45
-"""Distance of a finger's bone from its neighbours' bones, widths: less is one finger over another."""
+"""Distance of a finger's bone from other fingers' bones, widths: less is one over another."""
 MAX_EDGE_WIDTH = 0.55
 
 _POSE = "Hand pose should be correct"
@@ -416,7 +417,7 @@ def _check_free(hand: Hand, finger: Finger) -> PoseCheck:
     for other in Finger:
         if other != finger:
             chain = finger_chain(other)[1:] if other == Finger.THUMB else finger_chain(other)
-            others.append(_between(hand.points_xy, list(zip(chain, chain[1:], strict=False)), 12))
+            others.append(_between(hand.points_xy, list(pairwise(chain)), 12))
     gap = np.hypot(*(mine[:, None] - np.concatenate(others)[None]).transpose(2, 0, 1)).min()
     value = float(gap) / max(expected_width(hand, finger), 1e-9)
     return _at_least(

@@ -134,7 +134,7 @@ def weighted_nms(boxes: Float64, scores: Float64, iou_limit: float = _NMS_IOU) -
 
 
 def roi_from_palm(box: Float64, wrist_xy: Float64, middle_xy: Float64) -> HandRoi:
-    """The landmark crop of a palm: box (4,) x0, y0, x1, y1 px; turned so that the fingers are up."""
+    """The landmark crop of a palm, fingers up. box : (4,) x0, y0, x1, y1 px."""
     toward = middle_xy - wrist_xy
     angle = float(np.arctan2(toward[0], -toward[1]))
     width, height = box[2] - box[0], box[3] - box[1]
@@ -162,7 +162,7 @@ def _crop(rgb: Bytes, roi: HandRoi) -> tuple[Bytes, Float64]:
 def _reduced(
     rgb: Bytes, roi: HandRoi, picture_from_crop: Float64, scale: float
 ) -> tuple[Bytes, Float64]:
-    """The part of the picture under the ROI, reduced by area; and the affine from the crop to it."""
+    """The picture under the ROI, reduced by area; and the affine from the crop to it."""
     reach = roi.size * 0.75
     height, width = rgb.shape[:2]
     x0, y0 = np.clip(np.floor(roi.centre_xy - reach).astype(int), 0, [width - 1, height - 1])
