@@ -1,0 +1,438 @@
+"""The light on the hand, and the ring brought into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Float, Float64, Mask, Roi
+from anello.imaging.color import luminance
+from anello.imaging.finger import FingerSite
+from anello.imaging.frame import PHALANGES, finger_frame, hand_outline, phalanx_widths
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Light:
+    """Light on the hand, in the camera's frame: x right, y down, z towards the viewer.
+
+    direction_xyz : (3,) unit, towards the light. colour : (3,) linear RGB of white in this light,
+    luminance 1. level : exposure, 1 where white paper facing the light would just be white.
+    ambient : share of the light that has no direction, 0 (a bare sun) to 1 (inside a cloud).
+    skin : (3,) linear colour of the finger around the ring, which metal mirrors from below.
+    confidence : 0..1 of the direction.
+    """
+
+    direction_xyz: Float
+    colour: Float
+    level: float
+    ambient: float
+    skin: Float
+    confidence: float
+
+
+# ------------------------------------------------------------------ estimating
+
+FRONTAL = np.array([0.0, -0.45, 0.89], np.float32)
+"""Direction assumed where the hand does not tell: over the viewer's shoulder, a bit from above."""
+
+
+def estimate_light(
+    patch: Float,
+    skin: Float,
+    site: FingerSite,
+    roi: Roi,
+    overview: Float | None = None,
+    overview_scale: float = 1.0,
+    points_xy: Float64 | None = None,
+) -> Light:
+    """The light on the hand.
+
+    patch : (h, w, 3) linear light around the site. skin : (h, w) in [0, 1] (see `skin_matte`).
+    overview : (H, W, 3) linear, the whole photo reduced by ``overview_scale`` (0..1];
+    points_xy : (21, 2) landmarks in the full photo. Without these the finger alone has to do.
+    """
+    inside = skin > 0.9
+    if np.count_nonzero(inside) < 50:
+        inside = np.ones(skin.shape, np.bool_)
+    near = _near_site(site, roi) & inside
+    skin_rgb = np.median(patch[near if np.count_nonzero(near) > 50 else inside], axis=0)
+    profiles = [_finger_profile(patch, site, roi)]
+    ground = np.zeros(2)
+    view, hand = patch, inside
+    if overview is not None:
+        view, hand = overview, np.zeros(overview.shape[:2], np.bool_)
+        if points_xy is not None:
+            height, width = overview.shape[:2]
+            whole = (0, 0, round(width / overview_scale), round(height / overview_scale))
+            hand = _reduced_outline(points_xy, site, whole, overview.shape[:2])
+            profiles += _hand_profiles(overview, overview_scale, points_xy, site)
+            ground = _ground_gradient(luminance(overview), hand, site.width_px * overview_scale)
+            # A hand has two long sides but only one end in the picture: the arm hides the other.
+            along = np.asarray(points_xy[9] - points_xy[0], np.float64)
+            along /= np.linalg.norm(along) + 1e-9
+            ground = ground - 0.7 * (ground @ along) * along
+    direction, ambient, confidence = _direction(_stack(profiles), ground)
+    level = _level(view, skin_rgb)
+    return Light(
+        direction_xyz=direction,
+        colour=_illuminant(view, hand, skin_rgb, level),
+        level=level,
+        ambient=ambient,
+        skin=np.asarray(skin_rgb, np.float32),
+        confidence=confidence,
+    )
+
+
+def _near_site(site: FingerSite, roi: Roi) -> Mask:
+    frame = finger_frame(site, roi)
+    return np.asarray((np.abs(frame.across) < 0.7) & (np.abs(frame.along) < 0.6 * site.width_px))
+
+
+def _reduced_outline(
+    points_xy: Float64, site: FingerSite, whole: Roi, shape: tuple[int, ...]
+) -> Mask:
+    """(H, W) roughly where the hand is in the overview."""
+    scale = shape[1] / whole[2]
+    small = replace(site, width_px=site.width_px * scale)
+    return hand_outline(np.asarray(points_xy) * scale, small, (0, 0, shape[1], shape[0])) > 0.1
+
+
+# -------------------------------------------------- direction
+
+PROFILE = np.linspace(-0.84, 0.84, 9)
+"""Where a finger's brightness is read, in half widths: farther out the edge's blur mixes in."""
+
+PRIOR_SPREAD = 0.6
+"""How strongly an unclear hand is pulled to FRONTAL (sigma of the prior, radians)."""
+
+SHADING_NOISE = 0.12
+"""Relative error of a profile: albedo, bounced light, neighbours' shadows, and a finger that is no
+cylinder."""
+
+LARGEST_MISFIT = 0.3
+"""Relative error at which a profile is an outlier: something else than skin lies across it."""
+
+GROUND_TRUST = 8.0
+"""Log-likelihood per unit of the ground's gradient along the light's lateral part."""
+
+AMBIENT_TRIED = np.linspace(0.05, 0.95, 7)
+"""Shares of directionless light that are tried."""
+
+
+def _direction(profiles: Profiles, ground: Float64) -> tuple[Float, float, float]:
+    """Light direction, ambient share and confidence. ground : (2,) see `_ground_gradient`.
+
+    How the skin's brightness follows its normal: Y = g (a (1 + n_z) / 2 + (1 - a) max(0, n.l)), a
+    sky dome and one lamp, with a gain g of its own for each profile (its albedo and distance from the
+    lamp). All directions before the picture and shares a are tried; the answer is their mean,
+    weighted by likelihood.
+    """
+    if len(profiles.value) == 0:
+        return FRONTAL, 0.6, 0.0
+    normal = profiles.normal  # (profiles, places, 3)
+    value = profiles.value / profiles.value.mean(axis=1, keepdims=True)
+    directions = _hemisphere(24, 9)
+    dome = (1 + normal[..., 2]) / 2
+    lamp = np.maximum(np.einsum("ck,pqk->cpq", directions, normal), 0)
+    cost = np.empty((len(directions), len(AMBIENT_TRIED)))
+    for j, share in enumerate(AMBIENT_TRIED):
+        model = share * dome + (1 - share) * lamp
+        model /= np.maximum(model.mean(axis=2, keepdims=True), 1e-6)
+        error = ((model - value) ** 2).mean(axis=2)  # (directions, profiles)
+        # Rings, varnish, a wrong landmark: no profile may say more than LARGEST_MISFIT.
+        error = LARGEST_MISFIT**2 * -np.expm1(-error / LARGEST_MISFIT**2)
+        cost[:, j] = error @ profiles.weight / (2 * SHADING_NOISE**2)
+    angle = np.arccos(np.clip(directions @ FRONTAL, -1, 1))
+    log_p = -(cost + 0.5 * (angle[:, None] / PRIOR_SPREAD) ** 2)
+    log_p += (directions[:, :2] @ ground)[:, None] * GROUND_TRUST
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    mean = p.sum(axis=1) @ directions
+    length = float(np.linalg.norm(mean))
+    ambient = float(p.sum(axis=0) @ AMBIENT_TRIED)
+    return (mean / max(length, 1e-6)).astype(np.float32), ambient, length * (1 - ambient)
+
+
+def _ground_gradient(bright: Float, hand: Mask, width: float) -> Float64:
+    """(2,) which side of the hand the ground is brighter on: log brightness per unit outward.
+
+    A hand shades the ground on the side away from the lamp. The outward direction o of every pixel
+    within a finger's width of the outline is fitted: log Y = c + b.o, robustly (wood has a grain,
+    cloth has folds). Zero when there is too little ground.
+    """
+    distance = cv2.distanceTransform((~hand).astype(np.uint8), cv2.DIST_L2, 5)
+    smooth = cv2.GaussianBlur(distance, (0, 0), max(width / 4, 1.0))
+    outward = np.stack(
+        [cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)], axis=-1
+    ) / np.float32(8)
+    slope = np.linalg.norm(outward, axis=-1)
+    # Between fingers, where two outlines meet, there is no outward.
+    beside = (distance > 0.1 * width) & (distance < 0.8 * width) & (slope > 0.7)
+    if np.count_nonzero(beside) < 100:
+        return np.zeros(2)
+    design = np.column_stack([np.ones(np.count_nonzero(beside)), outward[beside]]).astype(
+        np.float64
+    )
+    level = np.log(bright[beside].astype(np.float64) + 0.005)
+    weight = np.ones(len(level))
+    fit = np.zeros(3)
+    for _ in range(4):
+        root = np.sqrt(weight)
+        fit = np.linalg.lstsq(design * root[:, None], level * root, rcond=None)[0]
+        weight = 1 / np.maximum(np.abs(level - design @ fit), 0.1)
+    return np.asarray(fit[1:])
+
+
+def _hemisphere(n_azimuth: int, n_elevation: int) -> Float64:
+    """(n, 3) unit directions in front of the picture, nearly evenly spread."""
+    rows = []
+    for k in range(n_elevation):
+        elevation = np.radians(8 + (90 - 8) * (k + 0.5) / n_elevation)
+        n = max(4, round(n_azimuth * np.cos(elevation)))
+        azimuth = 2 * np.pi * (np.arange(n) + 0.5 * (k % 2)) / n
+        rows.append(
+            np.stack(
+                [
+                    np.cos(azimuth) * np.cos(elevation),
+                    np.sin(azimuth) * np.cos(elevation),
+                    np.full(n, np.sin(elevation)),
+                ],
+                axis=1,
+            )
+        )
+    return np.concatenate(rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiles:
+    """Brightness across fingers. normal : (n, places, 3); value : (n, places) luminance;
+    weight : (n,) independent looks."""
+
+    normal: Float64
+    value: Float64
+    weight: Float64
+
+
+def _stack(profiles: list[Profiles | None]) -> Profiles:
+    found = [p for p in profiles if p is not None]
+    none = Profiles(np.zeros((0, len(PROFILE), 3)), np.zeros((0, len(PROFILE))), np.zeros(0))
+    found.append(none)
+    return Profiles(
+        np.concatenate([p.normal for p in found]),
+        np.concatenate([p.value for p in found]),
+        np.concatenate([p.weight for p in found]),
+    )
+
+
+def _finger_profile(patch: Float, site: FingerSite, roi: Roi) -> Profiles | None:
+    """The finger that wears the ring, between its measured silhouettes."""
+    left = np.asarray(site.left_xy, np.float64)
+    right = np.asarray(site.right_xy, np.float64)
+    middle, width = (left + right) / 2, float(np.linalg.norm(right - left))
+    axis = np.asarray(site.axis_xy, np.float64)
+    origin = np.asarray(roi[:2], np.float64)
+    reach = 0.6 * site.width_px
+    ends = middle - origin - axis * reach, middle - origin + axis * reach
+    return _profile(luminance(patch), *ends, width, np.radians(site.pitch_deg), 2.0)
+
+
+def _hand_profiles(
+    overview: Float, scale: float, points_xy: Float64, site: FingerSite
+) -> list[Profiles | None]:
+    """All free phalanges. Fingers that point different ways tell what the one with the ring
+    cannot: where along itself the light comes from."""
+    bright = luminance(overview)
+    points = np.asarray(points_xy, np.float64) * scale
+    widths = phalanx_widths(site.width_px * scale, int(site.finger))
+    pitch = np.radians(site.pitch_deg)
+    return [
+        _profile(
+            bright,
+            points[a] * 0.75 + points[b] * 0.25,
+            points[a] * 0.2 + points[b] * 0.8,
+            float(width),
+            pitch,
+            1.0,
+        )
+        for (a, b), width in zip(PHALANGES, widths, strict=True)
+    ]
+
+
+def _profile(
+    bright: Float,
+    start_xy: Float64,
+    end_xy: Float64,
+    width: float,
+    pitch_rad: float,
+    weight: float,
+) -> Profiles | None:
+    """Median brightness across a finger between two points; None if it leaves the picture."""
+    axis = end_xy - start_xy
+    length = float(np.linalg.norm(axis))
+    if length < 2 or width < 4:
+        return None
+    axis = axis / length
+    side = np.array([-axis[1], axis[0]])
+    t = np.linspace(0, 1, 15)[:, None, None]
+    line = start_xy + t * (end_xy - start_xy) + PROFILE[None, :, None] * side * (width / 2)
+    h, w = bright.shape
+    if line.min() < 0 or line[..., 0].max() > w - 1 or line[..., 1].max() > h - 1:
+        return None
+    x, y = line[..., 0].astype(np.float32), line[..., 1].astype(np.float32)
+    value = np.median(np.asarray(cv2.remap(bright, x, y, cv2.INTER_LINEAR)), axis=0)
+    out = np.sqrt(1 - PROFILE**2)
+    rise = out * np.sin(pitch_rad)
+    normal = np.stack(
+        [
+            PROFILE * side[0] + rise * axis[0],
+            PROFILE * side[1] + rise * axis[1],
+            out * np.cos(pitch_rad),
+        ],
+        axis=1,
+    )
+    return Profiles(normal[None], value[None].astype(np.float64) + 1e-6, np.array([weight]))
+
+
+# -------------------------------------------------- level and colour
+
+WHITE_OF_BRIGHTEST = 0.6
+"""Luminance of a photo's 99th percentile when exposed so that paper would be white."""
+
+LEVEL_TRUST = 0.6
+"""How far a dark photo is taken for dim light rather than for dark things, as an exponent."""
+
+
+def _level(view: Float, skin_rgb: Float) -> float:
+    """Exposure of the photo: how bright paper would be in it. Most photos are exposed to 1."""
+    brightest = float(np.percentile(luminance(view), 99))
+    lit = (brightest / WHITE_OF_BRIGHTEST) ** LEVEL_TRUST
+    fairest_skin = 0.55  # reflectance: a photo that shows skin brighter than this is bright
+    floor = float(luminance(np.asarray(skin_rgb, np.float32))) / fairest_skin
+    return float(np.clip(max(lit, floor), 0.1, 1.15))
+
+
+SKIN_LOCUS = np.array([[0.38, -0.25], [0.55, -0.45], [0.72, -0.60], [0.66, -0.48]])
+"""log R/G, log B/G of skin in white light, from porcelain to very dark (linear sRGB; ITA classes of
+measured skin reflectances lie along it; melanin reddens until it merely blackens)."""
+
+SKIN_LOCUS_LUMINANCE = np.array([0.48, 0.33, 0.20, 0.08])
+"""Reflectance (luminance) at those points."""
+
+WARMTH = np.array([0.55, -0.83])
+"""Direction of a warmer lamp in (log R/G, log B/G): along the Planckian locus, unit length."""
+
+WARMTH_PRIOR = 0.12
+"""Sigma of the warmth left by cameras' own white balance."""
+
+SKIN_WARMTH_NOISE = 0.14
+"""Sigma with which skin of unknown tone tells warmth."""
+
+GROUND_WARMTH_NOISE = 0.10
+"""Sigma with which a pale ground tells warmth: paper and marble are white, linen is not quite."""
+
+
+def _illuminant(view: Float, hand: Mask, skin_rgb: Float, level: float) -> Float:
+    """(3,) colour of white, luminance 1: the warmth that prior, skin and pale ground agree on."""
+    estimates, weights = [0.0], [1 / WARMTH_PRIOR**2]
+    rgb = np.maximum(np.asarray(skin_rgb, np.float64), 1e-4)
+    chroma = np.log([rgb[0] / rgb[1], rgb[2] / rgb[1]])
+    reflectance = float(luminance(rgb.astype(np.float32))) / max(level, 0.1)
+    order = np.argsort(SKIN_LOCUS_LUMINANCE)
+    expected = [
+        np.interp(reflectance, SKIN_LOCUS_LUMINANCE[order], SKIN_LOCUS[order, k]) for k in range(2)
+    ]
+    estimates.append(float((chroma - expected) @ WARMTH))
+    weights.append(1 / SKIN_WARMTH_NOISE**2)
+    ground = _pale_ground(view, hand)
+    if ground is not None:
+        estimates.append(float(np.log([ground[0] / ground[1], ground[2] / ground[1]]) @ WARMTH))
+        weights.append(1 / GROUND_WARMTH_NOISE**2)
+    warmth = float(np.average(estimates, weights=weights))
+    white = np.exp([warmth * WARMTH[0], 0.0, warmth * WARMTH[1]]).astype(np.float32)
+    return np.asarray(white / luminance(white), np.float32)
+
+
+def _pale_ground(view: Float, hand: Mask) -> Float64 | None:
+    """(3,) colour of a bright ground that could be white or grey paper, else None."""
+    ground = view[~cv2.dilate(hand.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)]
+    if len(ground) < 0.05 * hand.size:
+        return None
+    value = luminance(ground)
+    bright = ground[(value >= np.percentile(value, 70)) & (ground.max(axis=1) < 0.98)]
+    if len(bright) < 50:
+        return None
+    rgb = np.maximum(np.median(bright, axis=0).astype(np.float64), 1e-4)
+    logs = np.log([rgb[0] / rgb[1], rgb[2] / rgb[1]])
+    across_locus = abs(logs @ np.array([-WARMTH[1], WARMTH[0]]))
+    is_pale = luminance(rgb.astype(np.float32)) > 0.35 and across_locus < 0.06
+    return rgb if is_pale and abs(logs @ WARMTH) < 0.35 else None
+
+
+# ------------------------------------------------------------------ relighting
+
+ROOM_OF_WHITE = 0.24
+"""Radiance of the room that polished metal on a hand mirrors, over that of white paper there, in a
+room with a window. Median of path-traced scenes: .21 .27 .17 .45 (window, dim, sun, overcast)."""
+
+ROOM_UNDER_SKY = 0.50
+"""The same where the light comes from everywhere."""
+
+SKIN_MIRRORED = 0.18
+"""Share of the metal's light that comes from the skin around it where it faces the viewer."""
+
+HIGHLIGHT_FROM, HIGHLIGHT_TO = 0.86, 0.97
+"""Quantiles of the ring's own luminance between which a pixel becomes a highlight, the mirror image
+of a lamp. A lamp stays as bright as the photo's white, while the room around it darkens."""
+
+
+def shading(normal: Float, light: Light) -> Float:
+    """(...,) brightness of a matte white surface, 1 where it faces the light."""
+    dome = light.ambient * (1 + normal[..., 2]) / 2
+    lamp = (1 - light.ambient) * np.maximum(normal @ light.direction_xyz, 0)
+    facing = light.ambient * (1 + float(light.direction_xyz[2])) / 2 + 1 - light.ambient
+    return np.asarray((dome + lamp) / max(facing, 1e-6), np.float32)
+
+
+def relight(color: Float, alpha: Float, normal: Float, light: Light, ambient: float) -> Float:
+    """The layer's colour in the hand's light.
+
+    color : (h, w, 3) premultiplied linear, lit by the shop's studio. alpha : (h, w). normal :
+    (h, w, 3) unit. ambient : 0 returns the colour unchanged, 1 all of the hand's light; between
+    them each channel moves steadily (geometrically) from one to the other.
+    """
+    inside = alpha > 0.5
+    if ambient <= 0 or np.count_nonzero(inside) < 10:
+        return color
+    straight = color / np.maximum(alpha, 1e-3)[..., None]
+    gain = _gain(straight, inside, normal, light)
+    return np.asarray(np.minimum(straight * gain**ambient, 1) * alpha[..., None], np.float32)
+
+
+def _gain(straight: Float, inside: Mask, normal: Float, light: Light) -> Float:
+    """(h, w, 3) positive factor from studio light to the hand's light."""
+    value = luminance(straight)
+    ring = np.sort(value[inside])
+    middle, low, high = np.interp(
+        [0.5, HIGHLIGHT_FROM, HIGHLIGHT_TO], np.linspace(0, 1, len(ring)), ring
+    )
+    room = ROOM_OF_WHITE + (ROOM_UNDER_SKY - ROOM_OF_WHITE) * light.ambient**2
+    base = light.level * room / max(float(middle), 0.05)
+    base = min(base, 1.0)
+    highlight = _smoothstep(value, float(low), float(high))
+    peak = min(light.level, 1.0)
+    tone = base + (peak - base) * highlight * 0.9
+    matte = shading(normal, light)
+    matte = matte / max(float(matte[inside].mean()), 1e-3)
+    tone = tone * np.where(inside, np.clip(matte, 0.4, 1.6), 1) ** (0.6 * (1 - highlight))
+    skin = light.skin / max(float(luminance(light.skin)), 1e-4)
+    facing_away = np.clip(1 - normal[..., 2], 0, 1)
+    share = (SKIN_MIRRORED + 0.35 * facing_away) * (1 - highlight)
+    tint = light.colour * (1 - share[..., None]) + skin * share[..., None]
+    return np.asarray(tone[..., None] * tint, np.float32)
+
+
+def _smoothstep(x: Float, low: float, high: float) -> Float:
+    t = np.clip((x - low) / max(high - low, 1e-3), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

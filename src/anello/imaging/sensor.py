@@ -1,0 +1,169 @@
+"""The hand camera's own blur and grain, given to the ring.
+
+A ring that is sharper or cleaner than the skin around it looks pasted, whatever its light.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Float
+
+RESAMPLED_SIGMA_PX = 0.5
+"""Blur that the turn leaves in the layer: one prefiltered, anti-aliased resampling."""
+
+LONGEST_SIGMA_PX = 3.0
+"""An edge softer than this is motion or a wrong edge, not the lens: do not smear the ring."""
+
+MAD_TO_SIGMA = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+
+MIN_SKIN_PX = 400
+"""Fewer pixels than this say nothing about grain."""
+
+LARGEST_GRAIN = 0.06
+"""Relative grain (sigma over level): more than this on skin is texture, not noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """Noise of the photo, on encoded values, where it is nearly the same at all levels.
+
+    luma, chroma : standard deviations in the square root of linear light (a stand-in for the
+        photo's own encoding, in which shot noise has one size).
+    reach_px : Gaussian sigma that correlates neighbouring pixels (demosaicking, denoising, JPEG).
+    """
+
+    luma: float
+    chroma: float
+    reach_px: float
+
+
+NO_GRAIN = Grain(0.0, 0.0, 0.0)
+
+
+def match_blur(
+    color: Float, alpha: Float, edge_sigma_px: float, own_sigma_px: float = RESAMPLED_SIGMA_PX
+) -> tuple[Float, Float]:
+    """The layer as soft as the photo; unchanged where it is already softer.
+
+    color : (h, w, 3) premultiplied linear. alpha : (h, w). Blurs of Gaussian sigma add in squares,
+    and a premultiplied layer is blurred in colour and alpha alike.
+    """
+    extra = min(edge_sigma_px, LONGEST_SIGMA_PX) ** 2 - own_sigma_px**2
+    if extra < 0.2**2:  # under a fifth of a pixel nothing is seen
+        return color, alpha
+    sigma = float(np.sqrt(extra))
+    return (
+        np.asarray(cv2.GaussianBlur(color, (0, 0), sigma), np.float32),
+        np.asarray(cv2.GaussianBlur(alpha, (0, 0), sigma), np.float32),
+    )
+
+
+def estimate_grain(patch: Float, skin: Float) -> Grain:
+    """Grain of the photo, measured on its skin.
+
+    patch : (h, w, 3) linear light. skin : (h, w) in [0, 1].
+    Second differences along rows and columns (Immerkaer 1996) ignore smooth shading; their median
+    ignores wrinkles and hairs. Flat (smooth) skin is preferred: the quieter half of it is used.
+    The same measure at two pixels' distance tells how far the noise is correlated.
+    """
+    inside = np.asarray(cv2.erode((skin > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8))) > 0
+    if np.count_nonzero(inside) < MIN_SKIN_PX:
+        return NO_GRAIN
+    root = np.sqrt(np.maximum(patch, 0))
+    luma = root.mean(axis=2)
+    chroma = (root[..., 0] - root[..., 2]) / np.float32(np.sqrt(2))
+    reach = _correlation_reach(luma, inside)
+    gain = _mask_gain(reach)
+    relative = _quiet_sigma(luma, inside) / gain
+    level = float(np.median(luma[inside]))
+    sigma_luma = min(relative, LARGEST_GRAIN * level)
+    sigma_chroma = min(_quiet_sigma(chroma, inside) / gain, sigma_luma)
+    return Grain(sigma_luma, sigma_chroma, reach)
+
+
+def add_grain(picture: Float, alpha: Float, grain: Grain, patch: Float) -> Float:
+    """The picture with the photo's grain where the ring covers it.
+
+    picture : (h, w, 3) linear, composited. alpha : (h, w) of the ring. patch : (h, w, 3) linear,
+    the photo underneath: it seeds the noise, so that one input always gives the same bytes, and no
+    global generator is touched.
+    """
+    if grain.luma <= 0:
+        return picture
+    rng = np.random.Generator(np.random.PCG64(content_seed(patch)))
+    noise = _correlated_noise(rng, (*alpha.shape, 3), grain.reach_px)
+    common = noise.mean(axis=2, keepdims=True) * np.float32(np.sqrt(3))
+    own = (noise - noise.mean(axis=2, keepdims=True)) * np.float32(np.sqrt(1.5))
+    root = np.sqrt(np.maximum(picture, 0))
+    grainy = root + alpha[..., None] * (grain.luma * common + grain.chroma * own)
+    return np.where(alpha[..., None] > 0, np.maximum(grainy, 0) ** 2, picture).astype(np.float32)
+
+
+def content_seed(patch: Float) -> int:
+    """A number that depends on the pixels only (not on their layout in memory)."""
+    encoded = np.ascontiguousarray(np.clip(patch, 0, 1) * np.float32(65535)).astype("<u2")
+    return zlib.crc32(encoded.tobytes())
+
+
+def _correlated_noise(rng: np.random.Generator, shape: tuple[int, ...], reach_px: float) -> Float:
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    if reach_px < 0.2:
+        return noise
+    soft = np.asarray(cv2.GaussianBlur(noise, (0, 0), reach_px), np.float32)
+    return soft / np.float32(_blurred_sigma(reach_px))
+
+
+def _blurred_sigma(reach_px: float) -> float:
+    """Standard deviation that white noise of unit variance keeps under OpenCV's Gaussian."""
+    size = int(2 * np.ceil(4 * reach_px) + 1)
+    kernel = np.asarray(cv2.getGaussianKernel(size, reach_px))
+    return float((kernel**2).sum())
+
+
+SECOND_DIFFERENCE = np.array([1, -2, 1], np.float64)
+
+
+def _quiet_sigma(values: Float, inside: np.ndarray) -> float:
+    """Robust sigma of the mixed second difference over the quieter half of ``inside``."""
+    kernel = np.outer(SECOND_DIFFERENCE, SECOND_DIFFERENCE).astype(np.float32)
+    response = np.abs(cv2.filter2D(values, cv2.CV_32F, kernel))
+    activity = cv2.blur(response, (9, 9))
+    quiet = inside & (activity <= np.median(activity[inside]))
+    return MAD_TO_SIGMA * float(np.median(response[quiet]))
+
+
+def _mask_gain(reach_px: float) -> float:
+    """How much the mixed second difference amplifies noise of this reach and unit sigma."""
+    if reach_px < 0.2:
+        return 6.0  # sqrt(6) each way
+    lag = np.exp(-(np.array([0.0, 1.0, 2.0]) ** 2) / (4 * reach_px**2))
+    one_way = 6 * lag[0] - 8 * lag[1] + 2 * lag[2]
+    return float(max(one_way, 1e-3))
+
+
+def _correlation_reach(values: Float, inside: np.ndarray) -> float:
+    """Gaussian sigma of the noise from the correlation of neighbouring second differences."""
+    d1 = cv2.filter2D(values, cv2.CV_32F, SECOND_DIFFERENCE[None, :].astype(np.float32))
+    near = np.asarray(d1[:, :-1] * d1[:, 1:])
+    ok = inside[:, :-1] & inside[:, 1:]
+    limit = 9 * np.median(d1[inside] ** 2) + 1e-12
+    ok &= np.abs(near) < limit
+    own = np.minimum(d1[inside] ** 2, limit).mean() + 1e-12
+    measured = float(near[ok].mean() / own)
+    reaches = np.linspace(0, 1.2, 25)
+    return float(reaches[np.argmin([abs(_lag_one(r) - measured) for r in reaches])])
+
+
+def _lag_one(reach_px: float) -> float:
+    """Correlation at one pixel of the second difference of noise blurred by ``reach_px``."""
+    lags = np.arange(6.0)
+    r = np.exp(-(lags**2) / (4 * reach_px**2)) if reach_px > 0.05 else (lags == 0) * 1.0
+    at_zero = 6 * r[0] - 8 * r[1] + 2 * r[2]
+    at_one = 7 * r[1] - 4 * r[0] - 4 * r[2] + r[3]
+    return float(at_one / at_zero)

@@ -1,0 +1,361 @@
+"""What the ring does to the skin: contact shadow, cast shadow, and a slight bulge.
+
+All of it is a multiplier on linear skin, or a displacement of it, and only on skin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Float, Float64, Roi
+from anello.imaging.color import luminance
+from anello.imaging.finger import FingerSite
+from anello.imaging.frame import FingerFrame, finger_frame, hand_outline
+from anello.imaging.lighting import Light
+
+DEFAULT_SHADOW = 0.15
+
+RESPONSE = 4.0
+"""Curvature of the slider: 0.15 already gives 0.46 of the physical shadow's density."""
+
+ROUNDED = 0.6
+"""Height of the straight wall that shades the skin as a ring's rounded rim does, over its own."""
+
+KEPT_BY_METAL = 0.62
+"""Share of the sky's light cut off by the rim that is really missing: metal mirrors the rest back.
+This and the numbers down to CAST were measured on path-traced rings (overcast, windows, suns)."""
+
+LAMP_CUT = 0.5
+"""Share of a grazing lamp's light that is missing right at the rim: half of a window lies behind it."""
+
+LAMP_CUT_FACING = 0.1
+"""The same where the lamp stands over the skin: the rim throws its light back onto the skin."""
+
+LAMP_REACH = 0.8
+"""How far the rim's shadow goes in a grazing lamp, in heights of the rim."""
+
+LAMP_SHORTENING = 6.0
+"""How much shorter it gets as the lamp rises over the skin: reach / (1 + shortening * cosine)."""
+
+LAMP_WRAP = 0.3
+"""How far past the terminator the lamp still counts, as a cosine: windows are wide."""
+
+CREVICE = 0.5
+"""Extra darkness in the corner between rim and skin, where no light finds its way in."""
+
+CREVICE_REACH = 0.06
+"""How far that reaches, in heights of the rim."""
+
+END_GAIN = 0.15
+"""How much darker it gets where the band dives behind the finger, at |across| = 1."""
+
+OPEN_GALLERY = 0.3
+"""Share of a head's height above the band that lets light through beneath it."""
+
+CAST = 0.25
+"""Darkness of the core of a shadow thrown clear of the rim: by the head, and on a neighbour."""
+
+LAMP_SPREAD = 0.35
+"""Radians from the middle to the edge of the lamp: a window two or three steps away."""
+
+LAMP_SAMPLES = 7
+"""Directions tried over the lamp: one in the middle, the others around it."""
+
+MARCH_WIDTH = 48.0
+"""Finger width, px, at which lamp rays are followed: a band is still four pixels high."""
+
+MARCH_STEPS = np.geomspace(0.04, 1.2, 9)
+"""Places along a ray that are looked at, in finger widths; the ring reaches no farther."""
+
+NEIGHBOUR_DEPTH = 0.4
+"""Height of a neighbouring finger's near side over the fingers' middle plane, in half widths."""
+
+SCATTER_SIGMA = np.array([0.020, 0.010, 0.006], np.float32)
+"""Blur by light under the skin for R, G, B, in finger widths. Diffusion lengths of about 0.37,
+0.2 and 0.1 mm on an 18 mm finger (Jensen et al. 2001, "skin1": red goes farthest)."""
+
+SCATTER_DENSITY = np.array([0.93, 1.03, 1.08], np.float32)
+"""Optical density of the shadow in R, G, B over its mean: what leaks in under the skin is red."""
+
+DARKEST = 0.02
+"""No multiplier below this: even the darkest crease of a photo has some light."""
+
+
+def response(shadow: float) -> float:
+    """Shadow density over the physical one: 0 at 0, 1 at 1, monotone, concave."""
+    return float((1 - np.exp(-RESPONSE * shadow)) / (1 - np.exp(-RESPONSE)))
+
+
+def shadow_matte(
+    alpha: Float,
+    height: Float,
+    site: FingerSite,
+    light: Light,
+    shadow: float,
+    skin: Float,
+    roi: Roi,
+) -> Float:
+    """(h, w, 3) multiplier on linear skin, in (0, 1], of the ring's shadow.
+
+    alpha, height : (h, w) of the layer; height in px above the skin. skin : (h, w) in [0, 1], where
+    a shadow may fall. shadow : 0 gives exactly 1 everywhere, 1 the physical shadow.
+    """
+    none = np.ones((*alpha.shape, 3), np.float32)
+    if shadow <= 0 or not (alpha > 0.5).any():
+        return none
+    surface = _surface(alpha, height, site, roi)
+    kept = (1 - _contact(surface, site, light)) * (1 - CAST * _cast(surface, site, light))
+    density = -np.log(np.maximum(kept, DARKEST))
+    strength = response(shadow) * skin
+    for channel in range(3):
+        sigma = max(float(SCATTER_SIGMA[channel]) * site.width_px, 0.3)
+        soft = np.asarray(cv2.GaussianBlur(density, (0, 0), sigma), np.float32)
+        none[..., channel] = np.exp(-strength * SCATTER_DENSITY[channel] * soft)
+    return none
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Surface:
+    """The ring on the finger, (h, w) each. distance : px on the skin to the ring's nearest rim.
+    height : px of the ring at that rim. side : which rim, 1 on the tip's side of the ring, -1 on the
+    wrist's. alpha : of the layer. band : px of the band over the skin."""
+
+    alpha: Float
+    distance: Float
+    side: Float
+    height: Float
+    band: float
+    frame: FingerFrame
+
+
+def _surface(alpha: Float, height: Float, site: FingerSite, roi: Roi) -> _Surface:
+    cover = alpha > 0.5
+    distance, labels = cv2.distanceTransformWithLabels(
+        (~cover).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = _nearest_pixel(labels, cover)
+    rim = np.maximum(height.ravel()[nearest].reshape(height.shape), 0.5).astype(np.float32)
+    rim = np.asarray(cv2.GaussianBlur(rim, (0, 0), max(0.03 * site.width_px, 0.5)), np.float32)
+    # What rises from the skin shows nearer to the tip, so the rim's foot is hidden on that side.
+    h, w = alpha.shape
+    rows, cols = np.divmod(nearest.reshape(h, w), w)
+    dx, dy = np.arange(w)[None, :] - cols, np.arange(h)[:, None] - rows
+    beyond = (dx * site.axis_xy[0] + dy * site.axis_xy[1]) / np.maximum(np.hypot(dx, dy), 1)
+    beyond = beyond.astype(np.float32)
+    lift = rim * np.tan(np.radians(max(site.pitch_deg, 0)))
+    distance = (distance + np.clip(beyond, 0, 1) * lift).astype(np.float32)
+    band = float(np.percentile(rim[cover], 30))
+    return _Surface(alpha, distance, beyond, rim, band, finger_frame(site, roi))
+
+
+def _contact(surface: _Surface, site: FingerSite, light: Light) -> Float:
+    """Share of the light that the rim takes from the skin at its foot."""
+    normal = surface.frame.normal
+    cosine = normal @ light.direction_xyz
+    lamp = (1 - light.ambient) * np.maximum(cosine + LAMP_WRAP, 0) / (1 + LAMP_WRAP)
+    lit = lamp / (lamp + light.ambient * (1 + normal[..., 2]) / 2 + np.float32(1e-3))
+    grazing = 1 - np.clip(cosine, 0, 1)
+    reach = surface.height * LAMP_REACH / (1 + LAMP_SHORTENING * (1 - grazing))
+    # A lamp on the other side of the ring is cut off more, one on this side less.
+    along = float(np.asarray(site.axis_xy, np.float32) @ light.direction_xyz[:2])
+    behind = np.clip(1 - surface.side * along, 0.3, 1.7)
+    cut = behind * (LAMP_CUT_FACING + (LAMP_CUT - LAMP_CUT_FACING) * grazing)
+    from_lamp = cut * np.exp(-surface.distance / np.maximum(reach, 0.3))
+    ends = 1 + END_GAIN * np.clip(np.abs(surface.frame.across), 0, 1) ** 4
+    taken = (lit * from_lamp + (1 - lit) * KEPT_BY_METAL * _sky(surface)) * ends
+    corner = CREVICE * np.exp(-surface.distance / (CREVICE_REACH * surface.height))
+    return np.asarray(1 - (1 - np.clip(taken, 0, 0.97)) * (1 - corner), np.float32)
+
+
+def _sky(surface: _Surface) -> Float:
+    """Share of a diffuse sky that the ring hides, standing on the skin like a wall.
+
+    A wall of height h at distance d hides (1 - d / sqrt(d^2 + h^2)) / 2 of it (form factor of a
+    half plane seen from the floor). Under an overhanging head the lower part of the wall, up to g, lets
+    light through: the form factors of h and g are subtracted.
+    """
+    d = surface.distance
+    cover = surface.alpha > 0.5
+    wall = ROUNDED * surface.height
+    gap = OPEN_GALLERY * np.maximum(surface.height - 1.5 * surface.band, 0)
+    hidden = 0.5 * (d / np.hypot(d, np.maximum(gap, 1e-3)) - d / np.hypot(d, wall))
+    return np.asarray(np.where(cover, 0.5, hidden), np.float32)
+
+
+def _cast(surface: _Surface, site: FingerSite, light: Light) -> Float:
+    """Share of the light that the ring keeps from skin away from its rim.
+
+    Rays are followed from the skin towards the lamp over a height field in the camera's frame: the
+    finger is a cylinder, the ring a larger one on it, a neighbour lies a little lower. On the ring's
+    own finger only what stands over the band counts: the band's own shadow is `_contact`.
+    """
+    scale = min(MARCH_WIDTH / site.width_px, 1.0)
+    h, w = surface.alpha.shape
+    size = max(round(w * scale), 8), max(round(h * scale), 8)
+
+    def reduced(field: Float) -> Float:
+        return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.float32)
+
+    across, along = reduced(surface.frame.across), reduced(surface.frame.along)
+    radius, tilt = site.width_px / 2, np.radians(site.pitch_deg)
+    slope = along * np.float32(np.tan(tilt))
+
+    def depth(lift: Float | float) -> Float:
+        """Camera-frame z of the finger grown by ``lift``, px."""
+        g = np.sqrt(np.maximum((radius + lift) ** 2 - (across * radius) ** 2, 0))
+        return np.asarray(g / np.cos(tilt) - slope, np.float32)
+
+    own = np.clip((1.06 - np.abs(across)) / 0.12, 0, 1)
+    skin = own * depth(0.0) + (1 - own) * (NEIGHBOUR_DEPTH * radius - slope)
+    top = depth(reduced(surface.height))
+    ring = reduced(surface.alpha)
+    head = reduced(surface.alpha * (surface.height > 1.4 * surface.band))
+    normal = reduced(surface.frame.normal)
+    sharpness = np.float32(1 / (0.06 * site.width_px))
+    blocked, received = np.zeros_like(ring), np.full_like(ring, 1e-3)
+    for direction in lamp_directions(light.direction_xyz):
+        cosine = np.maximum(normal @ direction + LAMP_WRAP, 0) / (1 + LAMP_WRAP)
+        facing = own * cosine + (1 - own) * 0.6
+        cut = np.zeros_like(ring)
+        for t in MARCH_STEPS * site.width_px:
+            shift = -direction[:2] * t * scale
+            move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+            over = cv2.warpAffine(top, move, size) - (skin + np.float32(t * direction[2]))
+            under = np.clip(over * sharpness + 0.5, 0, 1)
+            there = own * cv2.warpAffine(head, move, size)
+            there += (1 - own) * cv2.warpAffine(ring, move, size)
+            cut = np.maximum(cut, there * under)
+        blocked += cut * facing
+        received += facing
+    lamp = (1 - light.ambient) * received / LAMP_SAMPLES
+    lit = lamp / (lamp + light.ambient * (1 + normal[..., 2]) / 2 + np.float32(1e-3))
+    cast = cv2.GaussianBlur(lit * blocked / received, (0, 0), 1.0)
+    return np.asarray(cv2.resize(cast, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def lamp_directions(middle: Float) -> Float:
+    """(n, 3) unit directions over a lamp of LAMP_SPREAD about ``middle``."""
+    helper = np.array([0, 0, 1.0]) if abs(middle[2]) < 0.9 else np.array([1.0, 0, 0])
+    a = np.cross(middle, helper)
+    a /= np.linalg.norm(a)
+    b = np.cross(middle, a)
+    turn = 2 * np.pi * np.arange(LAMP_SAMPLES - 1) / (LAMP_SAMPLES - 1)
+    around = np.cos(LAMP_SPREAD) * middle + np.sin(LAMP_SPREAD) * (
+        np.cos(turn)[:, None] * a + np.sin(turn)[:, None] * b
+    )
+    return np.concatenate([middle[None], around]).astype(np.float32)
+
+
+def _nearest_pixel(labels: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """(h * w,) flat index of the nearest covered pixel, from OpenCV's labels of those pixels."""
+    index_of_label = np.zeros(int(labels.max()) + 1, np.int64)
+    flat = np.flatnonzero(cover)
+    index_of_label[labels.ravel()[flat]] = flat
+    return np.asarray(index_of_label[labels.ravel()])
+
+
+# ------------------------------------------------------------------ where there is skin
+
+SKIN_SPREAD = np.array([0.10, 0.12], np.float32)
+"""Standard deviation of skin's log R/G and log B/G over a hand beside the spread measured on the
+finger: knuckles are redder, the sides of fingers browner."""
+
+SKIN_LIMIT = 2.0
+"""Mahalanobis distance up to which a pixel counts as skin for certain."""
+
+
+def skin_matte(
+    patch: Float,
+    site: FingerSite,
+    roi: Roi,
+    hand: Float | None = None,
+    points_xy: Float64 | None = None,
+) -> Float:
+    """(h, w) in [0, 1]: the skin that may receive a shadow.
+
+    patch : (h, w, 3) linear light. The finger itself lies between its measured silhouettes; other
+    fingers and the back of the hand are found by the finger's own colour, near the hand's bones
+    where those are known. hand : (h, w) in [0, 1], a matte of the whole hand, if a client gave one.
+    points_xy : (21, 2) landmarks in the full photo.
+    """
+    finger = _between_silhouettes(patch.shape[:2], site, roi)
+    likely = _skin_likelihood(patch, finger)
+    if points_xy is not None:
+        likely = likely * hand_outline(points_xy, site, roi)
+    if hand is not None:
+        likely = np.minimum(likely, hand)
+    # Right beside the finger the measured silhouette knows better than colour.
+    beside = np.abs(finger_frame(site, roi).along) < 1.1 * site.width_px
+    near = _soft_reach(finger, 2.5 * max(site.edge_sigma_px, 0.7)) * beside
+    return np.asarray(np.maximum(finger, likely * (1 - near)), np.float32)
+
+
+def _between_silhouettes(shape: tuple[int, ...], site: FingerSite, roi: Roi) -> Float:
+    left = np.asarray(site.left_edge_xy, np.float64)
+    right = np.asarray(site.right_edge_xy, np.float64)
+    outline = np.concatenate([left, right[::-1]]) - np.array(roi[:2])
+    filled = np.zeros(shape[:2], np.uint8)
+    fixed = np.round(outline * 256).astype(np.int32)
+    cv2.fillPoly(filled, [fixed.reshape(-1, 1, 2)], 255, cv2.LINE_AA, 8)
+    sigma = float(np.clip(site.edge_sigma_px, 0.5, 3))
+    return np.asarray(cv2.GaussianBlur(filled, (0, 0), sigma), np.float32) / np.float32(255)
+
+
+def _skin_likelihood(patch: Float, finger: Float) -> Float:
+    """1 where the colour is that of the finger, falling off smoothly."""
+    inside = finger > 0.95
+    if np.count_nonzero(inside) < 50:
+        return np.zeros(finger.shape, np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(patch, (0, 0), 1.5)) + np.float32(1e-3)
+    ratios = np.log(smooth[..., [0, 2]] / smooth[..., 1:2])
+    level = np.log(luminance(smooth))
+    centre = np.median(ratios[inside], axis=0)
+    spread = np.median(np.abs(ratios[inside] - centre), axis=0) * 1.4826
+    z = (ratios - centre) / np.hypot(spread, SKIN_SPREAD)
+    dark, bright = np.percentile(level[inside], [2, 98])
+    outside_level = np.maximum(np.maximum(dark - 0.5 - level, level - bright - 0.4), 0) / 0.25
+    distance = np.sqrt((z**2).sum(axis=-1) + outside_level**2)
+    likely = np.exp(-0.5 * np.maximum(distance - SKIN_LIMIT, 0) ** 2 / 0.4**2)
+    return np.asarray(cv2.GaussianBlur(likely.astype(np.float32), (0, 0), 1.0), np.float32)
+
+
+def _soft_reach(mask: Float, reach_px: float) -> Float:
+    """1 within the mask and beside it, fading to 0 at ``reach_px``."""
+    distance = cv2.distanceTransform((mask <= 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(np.clip(1.5 - distance / max(reach_px, 1), 0, 1) * (mask <= 0.95), np.float32)
+
+
+# ------------------------------------------------------------------ the skin gives way
+
+BULGE = 0.015
+"""How far skin rises beside a snug band, in finger widths."""
+
+BULGE_AT = 0.10
+"""Distance of the bulge's crest from the band's rim, in finger widths."""
+
+
+def bulge_displacement(
+    site: FingerSite, band_width_px: float, roi: Roi, amount: float = BULGE
+) -> Float:
+    """(h, w, 2) px to add to each pixel's own position before looking up the photo (cv2.remap).
+
+    The finger's outline swells by ``amount`` of its width on both sides of the band, whose axial
+    width on the hand photo is ``band_width_px``, and is pressed in by a third of that under it.
+    Zero from half a width away, so nothing outside the region moves.
+    """
+    frame = finger_frame(site, roi)
+    width = np.float32(site.width_px)
+    beside = np.abs(frame.along) - np.float32(band_width_px / 2)
+    crest = np.exp(-0.5 * ((beside / width - BULGE_AT) / 0.07) ** 2)
+    pressed = np.exp(-0.5 * (np.maximum(beside, 0) / (0.04 * width)) ** 2)
+    swell = np.asarray(crest - pressed / 3, np.float32)
+    reach = np.abs(frame.across)
+    # Grows towards the silhouette as a cylinder's outline does, dies away within a fifth beyond it.
+    profile = np.clip(reach, 0, 1) ** 2 * np.clip((1.4 - reach) / 0.4, 0, 1)
+    fade = np.clip((0.5 - np.abs(frame.along) / width) / 0.12, 0, 1)
+    outward = np.sign(frame.across) * profile * swell * fade * np.float32(amount) * width
+    across = np.asarray(site.across_xy, np.float32)
+    return np.asarray(-outward[..., None] * across, np.float32)
