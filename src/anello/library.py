@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anello import __version__, codec, pipeline
 from anello.codec import Photo
@@ -29,8 +29,6 @@ Source: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | np.ndarray[A
 
 MAX_RINGS = 5
 """Rings in one call, as on the wire."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +104,7 @@ def try_on(
 
     Raises an `AnelloError` that names what is wrong and what would help.
     """
-    rings = list(ring) if isinstance(ring, list | tuple) else [ring]
+    rings: list[Any] = list(ring) if isinstance(ring, list | tuple) else [ring]
     if not 1 <= len(rings) <= MAX_RINGS:
         raise InvalidParameter(f"rings: 1 to {MAX_RINGS} are possible, not {len(rings)}")
     chosen = _one_each(options if options is not None else Options(), len(rings), "options")
@@ -164,9 +162,7 @@ def inspect_hand(
     return HandReport(photo, found, checks, pipeline.pose_error(failed) if refused else None)
 
 
-def cut_out(
-    ring: Source, *, mask: Source | None = None, remove_background: bool = True
-) -> Cutout:
+def cut_out(ring: Source, *, mask: Source | None = None, remove_background: bool = True) -> Cutout:
     """The ring without its ground: straight colours and alpha, at the photo's full size.
 
     Raises `ObjectDetectionFail` when there is nothing like a ring.
@@ -197,10 +193,10 @@ def _mask(mask: Source | None, photo: Photo) -> Bytes | None:
     return None if mask is None else codec.load_mask(mask, (photo.width, photo.height))
 
 
-def _one_each(values: T | Sequence[T], count: int, name: str) -> list[T]:
+def _one_each(values: Any, count: int, name: str) -> list[Any]:
     """As many values as rings: one serves all."""
     if not isinstance(values, list | tuple):
-        return [values] * count  # type: ignore[list-item]
+        return [values] * count
     if len(values) == 1:
         return list(values) * count
     if len(values) != count:

@@ -13,9 +13,14 @@ import cv2
 import numpy as np
 
 from anello.codec import Photo
-from anello.errors import InvalidParameter, ObjectDetectionFail, PhotoCheckInvalid, PhotoDetectionFail
+from anello.errors import (
+    InvalidParameter,
+    ObjectDetectionFail,
+    PhotoCheckInvalid,
+    PhotoDetectionFail,
+)
 from anello.imaging import stacking
-from anello.imaging.arrays import Bytes, Float, Roi
+from anello.imaging.arrays import Bytes, Float, Float64, Roi
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
 from anello.imaging.finger import FingerSite, locate_site
 from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
@@ -70,7 +75,7 @@ class RingAnalysis:
     scale: float
     size: tuple[int, int]
 
-    def to_photo(self, points_xy: Float) -> Float:
+    def to_photo(self, points_xy: Float64) -> Float64:
         """Points of the crop as points of the product photo."""
         return np.asarray((points_xy + 0.5) / self.scale - 0.5 + np.array(self.offset_xy))
 

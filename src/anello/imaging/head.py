@@ -128,7 +128,7 @@ def _upright(cutout: Cutout, shape: RingShape, scale: float) -> tuple[Mask, Floa
 def _tops(alpha: Mask, y: Float) -> Float64:
     """y of the highest pixel of each column; far below where there is none."""
     found = alpha.any(0)
-    return np.where(found, y[alpha.argmax(0), 0], y.min()).astype(np.float64)
+    return np.asarray(np.where(found, y[alpha.argmax(0), 0], y.min()), np.float64)
 
 
 def _head_columns(

@@ -64,7 +64,9 @@ def see_hoop(hoop: Hoop, elevation: float, x: Float, y: Float) -> HoopView:
     high = np.interp(column, index, top).astype(np.float32)
     row = (y - low) / np.maximum(high - low, 1e-3)
     g, a, along, outward = cv2.split(
-        cv2.remap(surface, column, row * (_ROWS - 1), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(
+            surface, column, row * (_ROWS - 1), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
     )
     r = np.hypot(x, g)
     normal = (outward * x / r, outward * g / r, along)

@@ -87,7 +87,9 @@ def hoop_of(shape: RingShape) -> Hoop:
     return Hoop(shape.inner_radius_px, shape.outer_radius_px, shape.band_width_px)
 
 
-def _hoop(x: Float, y: Float, shape: RingShape, head: Head | None, seen: View, shop: View) -> _Sheet:
+def _hoop(
+    x: Float, y: Float, shape: RingShape, head: Head | None, seen: View, shop: View
+) -> _Sheet:
     """The near half of the hoop, and the sliver of its near face that shows beyond the finger."""
     hoop = see_hoop(hoop_of(shape), seen.elevation, x, y)
     azimuth = _readable_azimuth(hoop.azimuth - seen.azimuth, head, shape, shop)
@@ -133,8 +135,8 @@ def _head_top(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop
     visible = (reach > 0) & (a <= reach) & (a >= -FAR_MARGIN * reach - 0.05 * shape.outer_radius_px)
     source_x, source_y = shop.project(*shop.from_head(q, height), a)
     slope = np.interp(q, head.q, np.gradient(head.height, head.q)).astype(np.float32)
-    length = np.hypot(slope, 1)
-    normal_t, normal_g = seen.from_head(-slope / length, 1 / length)
+    length = np.hypot(slope, np.float32(1))
+    normal_t, normal_g = seen.from_head(-slope / length, (1 / length).astype(np.float32))
     normal = (normal_t, normal_g, np.zeros_like(x))
     return _Sheet(source_x, source_y, visible, normal, height - shape.inner_radius_px)
 
@@ -149,7 +151,9 @@ def _head_wall(x: Float, y: Float, head: Head, shape: RingShape, seen: View, sho
     source_x, source_y = shop.project(*shop.from_head(q, height), reach)
     visible &= ~_is_band(source_x, source_y, shape, shop)
     zero = np.zeros_like(x)
-    return _Sheet(source_x, source_y, visible, (zero, zero, zero + 1), height - shape.inner_radius_px)
+    return _Sheet(
+        source_x, source_y, visible, (zero, zero, zero + 1), height - shape.inner_radius_px
+    )
 
 
 def _is_band(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.bool_]:
@@ -158,7 +162,7 @@ def _is_band(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.boo
     half = shape.band_width_px / 2
     far = np.sqrt(np.maximum(shape.outer_radius_px**2 - x**2, 0)) * se + half * ce
     near = np.sqrt(np.maximum(shape.inner_radius_px**2 - x**2, 0)) * se - half * ce
-    return (y <= far) & (y >= near)
+    return np.asarray((y <= far) & (y >= near))
 
 
 def turn(
@@ -236,7 +240,9 @@ def _ring_coordinates(roi: Roi, site: FingerSite, scale: float) -> tuple[Float, 
     """x right, y up of every sample, product pixels from the hoop's centre."""
     x0, y0, x1, y1 = roi
     n = SUPERSAMPLING
-    column = (x0 + (np.arange((x1 - x0) * n) + 0.5) / n - 0.5 - site.centre_xy[0]).astype(np.float32)
+    column = (x0 + (np.arange((x1 - x0) * n) + 0.5) / n - 0.5 - site.centre_xy[0]).astype(
+        np.float32
+    )
     row = (y0 + (np.arange((y1 - y0) * n) + 0.5) / n - 0.5 - site.centre_xy[1]).astype(np.float32)
     per_px = np.float32(1 / scale)
     across, axis = site.across_xy.astype(np.float32), site.axis_xy.astype(np.float32)
@@ -253,7 +259,7 @@ def _level_from_ring(shape: RingShape, level_from_cutout: Float64) -> Float:
     cutout_from_ring = np.column_stack([right, up, shape.centre_xy + 0.5])
     level_from_ring = np.diag(level_from_cutout) @ cutout_from_ring
     level_from_ring[:, 2] -= 0.5
-    return level_from_ring.astype(np.float32)
+    return np.asarray(level_from_ring, np.float32)
 
 
 def _read(level: Level, level_from_ring: Float, sheet: _Sheet) -> Float:
@@ -270,7 +276,7 @@ def _read(level: Level, level_from_ring: Float, sheet: _Sheet) -> Float:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
-    return drawn.astype(np.float32) / np.float32(FULL)
+    return np.asarray(drawn, np.float32) / np.float32(FULL)
 
 
 def _camera_normals(tga: Float, site: FingerSite, seen: View) -> Float:

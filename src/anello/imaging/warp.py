@@ -11,7 +11,12 @@ def grown_roi(roi: Roi, margin: int, size: tuple[int, int]) -> Roi:
     """``roi`` with ``margin`` px more on each side, within a photo of ``size`` (width, height)."""
     x0, y0, x1, y1 = roi
     width, height = size
-    return max(x0 - margin, 0), max(y0 - margin, 0), min(x1 + margin, width), min(y1 + margin, height)
+    return (
+        max(x0 - margin, 0),
+        max(y0 - margin, 0),
+        min(x1 + margin, width),
+        min(y1 + margin, height),
+    )
 
 
 def is_empty(roi: Roi) -> bool:
