@@ -7,7 +7,7 @@ know arrays and numbers only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -43,6 +43,9 @@ SHADOW_REACH = 0.9
 OVERVIEW_PX = 400
 """Long side of the reduced photo that the light is read from."""
 
+SITES_KEPT = 64
+"""Places on a hand whose measurement an analysis remembers."""
+
 RING_PX = 1400
 """Long side at which a cut-out ring is kept for drawing: more than the widest finger of a 4,096 px
 photo can show, sampled twice a pixel."""
@@ -57,13 +60,28 @@ class HandAnalysis:
     checks: tuple[PoseCheck, ...]
     mask: Bytes | None
     overview: Float
+    _sites: dict[tuple[Finger, float], FingerSite] = field(default_factory=dict, repr=False)
+
+    def site(self, finger: Finger, location: float) -> FingerSite:
+        """Where a ring sits, measured once for each place. Raises PhotoCheckInvalid."""
+        if (finger, location) not in self._sites:
+            found = locate_site(self.photo.pixels, self.hand, finger, location, self.mask)
+            if found is None:
+                raise PhotoCheckInvalid(
+                    remedy=f"The {finger.name.lower()} finger can't be seen clearly from knuckle "
+                    "to middle joint; choose another finger or another photo."
+                )
+            if len(self._sites) >= SITES_KEPT:
+                self._sites.clear()
+            self._sites[finger, location] = found
+        return self._sites[finger, location]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RingAnalysis:
     """Everything about a product photo that does not depend on the hand. Picklable.
 
-    cutout, texture, shape, head : in pixels of a crop around the ring, reduced when it is very large;
+    cutout, texture, shape, head : in pixels of a crop around the ring, reduced when very large;
     ``photo_xy = crop_xy / scale + offset_xy`` leads back to the product photo.
     """
 
@@ -143,7 +161,7 @@ def pose_error(failed: PoseCheck | None) -> PhotoDetectionFail | PhotoCheckInval
     """The error that a failed check stands for; None stands for no hand at all."""
     if failed is None:
         return PhotoDetectionFail(
-            remedy="Photograph the back of one hand, all five fingers in the picture, in good light."
+            remedy="Photograph the back of one hand, all five fingers in the picture, well lit."
         )
     kind = PhotoDetectionFail if failed.code == PhotoDetectionFail.code else PhotoCheckInvalid
     return kind(failed.message, remedy=failed.remedy)
@@ -259,24 +277,15 @@ def _sites(
 ) -> list[FingerSite]:
     """Where each ring sits; rings on one finger are moved apart until none overlaps."""
 
-    def locate(finger: Finger, location: float) -> FingerSite:
-        site = locate_site(hand.photo.pixels, hand.hand, finger, location, hand.mask)
-        if site is None:
-            raise PhotoCheckInvalid(
-                remedy=f"The {finger.name.lower()} finger can't be seen clearly from knuckle to "
-                "middle joint; choose another finger or another photo."
-            )
-        return site
-
     fingers = [option.finger if option.finger is not None else Finger.RING for option in options]
-    sites = [locate(f, option.location) for f, option in zip(fingers, options, strict=True)]
+    sites = [hand.site(f, option.location) for f, option in zip(fingers, options, strict=True)]
     bands = [
         ring.shape.band_width_px * hand_from_ring(ring.shape, site)
         for ring, site in zip(rings, sites, strict=True)
     ]
     moved = stacking.spread(hand.hand, sites, bands)
     return [
-        site if location == site.location else locate(site.finger, location)
+        site if location == site.location else hand.site(site.finger, location)
         for site, location in zip(sites, moved, strict=True)
     ]
 

@@ -1,9 +1,9 @@
 """The head of a ring: how high it stands over the hoop and how far it reaches along the finger.
 
-One picture does not show where the top of the head ends and its upright wall begins. What makes it
-decidable is that heads are nearly symmetric fore and aft: the near edge of the top is the mirror
-image of its far edge, which is the silhouette. That leaves the height of the top as the one unknown,
-and the widest row of the head tells it: it runs through the middle of the top.
+One picture does not show where the top of the head ends and its upright wall begins. What makes
+it decidable is that heads are nearly symmetric fore and aft: the near edge of the top is the mirror
+image of its far edge, which is the silhouette. That leaves the height of the top as the one
+unknown, and the widest row of the head tells it: it runs through the middle of the top.
 """
 
 from __future__ import annotations
