@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import TypeAlias
+
+import numpy as np
 
 from anello.errors import InvalidParameter
 from anello.imaging.hand import Finger
@@ -68,9 +69,9 @@ def _finger_error(value: object) -> InvalidParameter:
 
 def _is_number(value: object) -> bool:
     """Integers, floats and numpy's, finite; no booleans, no text."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
-    return -sys.float_info.max <= value <= sys.float_info.max
+    return bool(abs(value) <= sys.float_info.max)
 
 
 def _checked_finger(value: object) -> Finger:
