@@ -1,9 +1,9 @@
 """The hoop: a band of rounded cross-section bent around the finger, and what a camera sees of it.
 
 Frame and projection as in ``turn``: t sideways, g towards the visible top, a along the hoop's axis
-towards the near rim; x = t, y = g sin e - a cos e. Cut by a plane of constant t the near half of the
-hoop is one convex blob, so each column of the picture runs once over it, from the far silhouette to
-the near one: a table of those runs answers for every pixel.
+towards the near rim; x = t, y = g sin e - a cos e. Cut by a plane of constant t the near half of
+the hoop is one convex blob, so each column of the picture runs once over it, from the far
+silhouette to the near one: a table of those runs answers for every pixel.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Layer:
     """The ring in the frame of a region of the hand photo.
 
     color : (h, w, 3) linear light, premultiplied by alpha. alpha : (h, w) in [0, 1].
-    normal : (h, w, 3) unit, x right, y down, z towards the viewer; (0, 0, 1) where there is no ring.
+    normal : (h, w, 3) unit, x right, y down, z towards the viewer; (0, 0, 1) beside the ring.
     height : (h, w) px of the hand photo above the finger's skin. roi : where it lies in the photo.
     """
 
@@ -129,14 +129,14 @@ def _head_columns(x: Float, head: Head, seen: View) -> tuple[Float, Float, Float
 def _head_top(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
     """The upper side of the head, facing out along the back of the finger."""
     q, height, reach = _head_columns(x, head, seen)
-    t, g = seen.from_head(q, height)
+    _, g = seen.from_head(q, height)
     a = (g * np.sin(seen.elevation) - y) / np.cos(seen.elevation)
     # The far edge is the photo's own silhouette; the near edge is its mirror image.
     visible = (reach > 0) & (a <= reach) & (a >= -FAR_MARGIN * reach - 0.05 * shape.outer_radius_px)
     source_x, source_y = shop.project(*shop.from_head(q, height), a)
     slope = np.interp(q, head.q, np.gradient(head.height, head.q)).astype(np.float32)
-    length = np.hypot(slope, np.float32(1))
-    normal_t, normal_g = seen.from_head(-slope / length, (1 / length).astype(np.float32))
+    length = np.sqrt(slope * slope + np.float32(1))
+    normal_t, normal_g = seen.from_head(-slope / length, np.float32(1) / length)
     normal = (normal_t, normal_g, np.zeros_like(x))
     return _Sheet(source_x, source_y, visible, normal, height - shape.inner_radius_px)
 
