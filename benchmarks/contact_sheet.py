@@ -1,7 +1,8 @@
 """Pictures to judge by eye, around the ring at full resolution.
 
     python benchmarks/contact_sheet.py synth [--cases c00,c16] [--again]
-    python benchmarks/contact_sheet.py photos [--hands h001,h051] [--rings r001] [--per-ring 1] [--finger ring]
+    python benchmarks/contact_sheet.py photos [--hands h001,h051] [--rings r001]
+        [--per-ring 1] [--finger ring] [--location 0.3] [--shadow 0.15]
 
 ``synth``: a sheet a scene with the ring's photo, the hand, ours and the truth.
 ``photos``: hands and rings of the photo collection, ours only; every ring on some hands, or, with
@@ -34,7 +35,9 @@ Picture = Any
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("what", choices=["synth", "photos"])
     parser.add_argument("--cases")
     parser.add_argument("--again", action="store_true", help="draw the scenes anew")
@@ -134,7 +137,9 @@ def photo_pictures(asked: argparse.Namespace) -> Iterator[Picture]:
         site, shape = result.rings[0].site, result.rings[0].ring.shape
         box = square(site.centre_xy, 1.1 * site.width_px)
         tile = fitted(crop(cv2.cvtColor(result.picture.pixels, cv2.COLOR_RGB2BGR), box))
-        small = cv2.resize(fitted(read(ring_path)), None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            fitted(read(ring_path)), None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA
+        )
         tile[-small.shape[0] :, -small.shape[1] :] = small
         said = (
             f"{name} e{shape.elevation_deg:.0f} p{site.pitch_deg:.0f} r{site.roll_deg:.0f} "
@@ -200,7 +205,9 @@ def fitted(picture: Picture) -> Picture:
 def labelled(tile: Picture, words: str) -> Picture:
     tile = tile.copy()
     for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-        cv2.putText(tile, words, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA)
+        cv2.putText(
+            tile, words, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, thickness, cv2.LINE_AA
+        )
     return tile
 
 

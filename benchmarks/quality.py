@@ -23,9 +23,9 @@ from anello.codec import encode
 DRAWN = OUT / "synth"
 
 COLUMNS = (
-    "iou iou_al chamfer extra missing centre width angle psnr ssim psnr_al ssim_al dE "
-    "shad_abs shad_sgn contact far_max"
-).split()
+    *("iou", "iou_al", "chamfer", "extra", "missing", "centre", "width", "angle"),
+    *("psnr", "ssim", "psnr_al", "ssim_al", "dE", "shad_abs", "shad_sgn", "contact", "far_max"),
+)
 
 
 def draw(scene: Scene, folder: Path = DRAWN) -> anello.Result:

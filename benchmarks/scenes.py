@@ -1,4 +1,4 @@
-"""Where the quality bench and the photos are: a folder ``shared`` beside the checkout, if at all."""
+"""Where the quality bench and the photos are: in ``shared`` beside the checkout, if anywhere."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from anello.cli import arguments, outputs
 from anello.cli.console import Command, print_json
 
 if TYPE_CHECKING:
+    from anello.imaging.arrays import Bytes
     from anello.library import HandReport
     from anello.options import Finger
 
@@ -77,7 +78,7 @@ def _look(hand: Path, finger: Finger | None, as_json: bool) -> HandReport:
         raise
 
 
-def _encode(report: HandReport, out: Path, picture: object) -> bytes:
+def _encode(report: HandReport, out: Path, picture: Bytes) -> bytes:
     from dataclasses import replace
 
     return outputs.encode_for(replace(report.photo, pixels=picture, alpha=None), out)

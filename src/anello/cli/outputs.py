@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from anello.codec import Photo
     from anello.imaging.arrays import Bytes
 
-PICTURE_ENDINGS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
 def check_picture(path: Path, option: str = "-o") -> None:
@@ -130,10 +130,9 @@ def encode_for(photo: Photo, path: Path) -> bytes:
     """The picture's file: as the ending says, else in the photo's own format."""
     from dataclasses import replace
 
-    from anello.codec import encode
+    from anello.codec import ENDINGS, encode
 
-    chosen = PICTURE_ENDINGS.get(path.suffix.lower(), photo.format)
-    return encode(replace(photo, format=chosen))
+    return encode(replace(photo, format=ENDINGS.get(path.suffix.lower(), photo.format)))
 
 
 def encode_png(pixels: Bytes) -> bytes:
