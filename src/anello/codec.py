@@ -70,6 +70,7 @@ _NAMES: Final[dict[What, str]] = {
 _MAGIC: Final[dict[bytes, Format]] = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png"}
 _EXIF_ORIENTATION: Final = 0x0112
 _COLOR_SPACE_MODES: Final = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+_TURBO_NAMES: Final = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
 _SRGB: Final = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 # What the decoder says of entropy-coded data that is gone or wrong. Its other complaints (stray
 # bytes between segments, odd version numbers) are common in good photos.
@@ -261,16 +262,19 @@ def _decode_jpeg(data: bytes, what: What) -> Photo:
         _check_size(*image.size, what)
         if data.count(b"\xff\xda") > MAX_JPEG_SCANS:
             raise _refusal(what, "has too many scans")
-        pixels = _fast_jpeg_pixels(data, image) if image.mode == "RGB" else None
-        if pixels is None:
-            pixels = _srgb_pixels(image, image.info.get("icc_profile"))
-        elif profile := image.info.get("icc_profile"):
-            pixels = _to_srgb(pixels, profile)
+        fast = _fast_jpeg_pixels(data, image)
+        profile = image.info.get("icc_profile")
+        if fast is None or image.mode == "CMYK":  # Pillow knows which way round Adobe's inks are
+            pixels = _srgb_pixels(image, profile)
+        elif profile is None and image.mode == "RGB":
+            pixels = fast
+        else:
+            pixels = _srgb_pixels(Image.fromarray(fast), profile)
         return Photo(_upright(pixels, _turn(image)), None, "jpeg")
 
 
 def _fast_jpeg_pixels(data: bytes, image: Image.Image) -> Bytes | None:
-    """(H, W, 3) pixels by libjpeg-turbo, the same as Pillow's in a third of the time.
+    """The pixels by libjpeg-turbo: the same as Pillow's in a third of the time, and stricter.
 
     None where it objects to something harmless, which Pillow takes; raises where data is damaged.
     """
@@ -278,13 +282,13 @@ def _fast_jpeg_pixels(data: bytes, image: Image.Image) -> Bytes | None:
         height, width, *_ = simplejpeg.decode_jpeg_header(data)
         if (width, height) != image.size:
             raise ValueError("two sizes")
-        pixels: Bytes = simplejpeg.decode_jpeg(data, "RGB")
+        pixels: Bytes = simplejpeg.decode_jpeg(data, _TURBO_NAMES[image.mode])
     except ValueError as error:
         said = str(error)
         if said.startswith(_JPEG_DAMAGE) and _JPEG_STRAY_BYTES not in said:
             raise
         return None
-    return pixels
+    return pixels[..., 0] if image.mode == "L" else pixels
 
 
 def _decode_png(data: bytes, what: What) -> Photo:
@@ -363,14 +367,8 @@ def _srgb_pixels(image: Image.Image, profile: bytes | None) -> Bytes:
         image = image.convert("RGB")
     transform = None if profile is None else _srgb_from(profile, image.mode)
     if transform is not None:
-        image = transform.apply(image)
+        image = transform.apply(image.convert(transform.input_mode))
     return np.array(image.convert("RGB"))
-
-
-def _to_srgb(pixels: Bytes, profile: bytes) -> Bytes:
-    """RGB pixels in the profile's colours as sRGB."""
-    transform = _srgb_from(profile, "RGB")
-    return pixels if transform is None else np.array(transform.apply(Image.fromarray(pixels)))
 
 
 def _srgb_from(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
@@ -381,7 +379,10 @@ def _srgb_from(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if _COLOR_SPACE_MODES.get(source.profile.xcolor_space.strip()) != mode:
+        takes = _COLOR_SPACE_MODES.get(source.profile.xcolor_space.strip())
+        if takes == "RGB" and mode == "L":
+            mode = "RGB"  # grey pictures often carry the profile of what they were made from
+        if takes != mode:
             return None
         transform = ImageCms.ImageCmsTransform(
             source,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TypeAlias
-
-import numpy as np
 
 from anello.errors import InvalidParameter
 from anello.imaging.hand import Finger
@@ -69,9 +68,12 @@ def _finger_error(value: object) -> InvalidParameter:
 
 def _is_number(value: object) -> bool:
     """Integers, floats and numpy's, finite; no booleans, no text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return False
-    return bool(abs(value) <= sys.float_info.max)
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond any float
+        return False
 
 
 def _checked_finger(value: object) -> Finger:
