@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Source: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | np.ndarray[Any, Any] | Photo"
-"""A picture: a path, the file's bytes, a PIL image, an (H, W[, 3 or 4]) uint8 array or a `Photo`."""
+"""A picture: a path, file bytes, a PIL image, an (H, W[, 3 or 4]) uint8 array or a `Photo`."""
 
 MAX_RINGS = 5
 """Rings in one call, as on the wire."""
@@ -36,7 +36,8 @@ class Result:
     """A finished try-on.
 
     picture : the hand wearing the rings, of the hand photo's size; every pixel away from the rings
-        and their shadows is the decoded one. ring_mask : (H, W) uint8 coverage of the visible rings.
+        and their shadows is the decoded one.
+    ring_mask : (H, W) uint8 coverage of the visible rings.
     rings : what was measured and drawn for each. report : the same as plain values.
     """
 

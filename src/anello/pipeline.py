@@ -28,11 +28,11 @@ from anello.imaging.head import Head, fit_head
 from anello.imaging.lighting import Light, estimate_light, relight
 from anello.imaging.matting import Cutout, cut_out
 from anello.imaging.ring import RingShape, fit_ring
-from anello.imaging.sensor import add_grain, estimate_grain, match_blur
+from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur
 from anello.imaging.shadow import bulge_displacement, shadow_matte, skin_matte
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
-from anello.imaging.warp import grown_roi, is_empty, placed
+from anello.imaging.warp import crop, displaced, grown_roi, is_empty, placed
 from anello.models import Models
 from anello.options import Options
 from anello.stopwatch import Stopwatch
@@ -43,12 +43,21 @@ SHADOW_REACH = 0.9
 OVERVIEW_PX = 400
 """Long side of the reduced photo that the light is read from."""
 
-SITES_KEPT = 64
+PLACES_KEPT = 64
 """Places on a hand whose measurement an analysis remembers."""
 
 RING_PX = 1400
 """Long side at which a cut-out ring is kept for drawing: more than the widest finger of a 4,096 px
 photo can show, sampled twice a pixel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A place on a finger, and the light and the grain that a ring there takes on."""
+
+    site: FingerSite
+    light: Light
+    grain: Grain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,21 +69,15 @@ class HandAnalysis:
     checks: tuple[PoseCheck, ...]
     mask: Bytes | None
     overview: Float
-    _sites: dict[tuple[Finger, float], FingerSite] = field(default_factory=dict, repr=False)
+    _places: dict[tuple[Finger, float], Place] = field(default_factory=dict, repr=False)
 
-    def site(self, finger: Finger, location: float) -> FingerSite:
+    def place(self, finger: Finger, location: float) -> Place:
         """Where a ring sits, measured once for each place. Raises PhotoCheckInvalid."""
-        if (finger, location) not in self._sites:
-            found = locate_site(self.photo.pixels, self.hand, finger, location, self.mask)
-            if found is None:
-                raise PhotoCheckInvalid(
-                    remedy=f"The {finger.name.lower()} finger can't be seen clearly from knuckle "
-                    "to middle joint; choose another finger or another photo."
-                )
-            if len(self._sites) >= SITES_KEPT:
-                self._sites.clear()
-            self._sites[finger, location] = found
-        return self._sites[finger, location]
+        if (finger, location) not in self._places:
+            if len(self._places) >= PLACES_KEPT:
+                self._places.clear()
+            self._places[finger, location] = _measure_place(self, finger, location)
+        return self._places[finger, location]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,13 +220,16 @@ def try_on(
     """
     watch = watch or Stopwatch()
     with watch("finger site"):
-        sites = _sites(hand, rings, options)
+        places = _places(hand, rings, options)
     picture = hand.photo.pixels.copy()
     coverage = np.zeros(picture.shape[:2], np.uint8)
     worn: dict[int, WornRing] = {}
-    for index in stacking.drawing_order(sites, [ring.head is not None for ring in rings]):
+    order = stacking.drawing_order(
+        [place.site for place in places], [ring.head is not None for ring in rings]
+    )
+    for index in order:
         worn[index] = _wear(
-            picture, coverage, hand, rings[index], sites[index], options[index], watch
+            picture, coverage, hand, rings[index], places[index], options[index], watch
         )
     photo = replace(hand.photo, pixels=picture, alpha=None)
     return photo, coverage, tuple(worn[index] for index in range(len(rings)))
@@ -234,60 +240,72 @@ def _wear(
     coverage: Bytes,
     hand: HandAnalysis,
     ring: RingAnalysis,
-    site: FingerSite,
+    place: Place,
     options: Options,
     watch: Stopwatch,
 ) -> WornRing:
     """Draw one ring into ``picture`` and ``coverage``."""
-    size = (hand.photo.width, hand.photo.height)
+    size, site = (hand.photo.width, hand.photo.height), place.site
     with watch("turn"):
         layer = turn(ring.texture, ring.shape, ring.head, site, size)
-    roi = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
-    if is_empty(roi) or is_empty(layer.roi):
-        raise PhotoCheckInvalid("Hand size should fit in range", remedy="Keep the finger in frame.")
-    with watch("light"):
-        patch = srgb_to_linear(picture[roi[1] : roi[3], roi[0] : roi[2]])
-        hand_matte = _crop(hand.mask, roi)
-        skin = skin_matte(patch, site, roi, hand_matte)
-        overview_scale = hand.overview.shape[1] / hand.photo.width
-        light = estimate_light(
-            patch, skin, site, roi, overview=hand.overview, overview_scale=overview_scale
-        )
-        color = relight(layer.color, layer.alpha, layer.normal, light, options.ambient)
-    with watch("shadow"):
-        layer = replace(layer, color=color)
+        if is_empty(layer.roi):
+            raise PhotoCheckInvalid(
+                "Hand size should fit in range", remedy="Keep the whole finger in the frame."
+            )
         layer = _behind_mask(layer, hand, site)
+    with watch("light"):
+        color = relight(layer.color, layer.alpha, layer.normal, place.light, options.ambient)
+        layer = replace(layer, color=color)
+    with watch("shadow"):
+        roi = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
+        patch = srgb_to_linear(crop(picture, roi))
+        skin = skin_matte(patch, site, roi, _matte(hand.mask, roi))
         alpha, height = placed(layer.alpha, layer.roi, roi), placed(layer.height, layer.roi, roi)
-        shadow = shadow_matte(alpha, height, site, light, options.shadow, skin, roi)
+        shadow = shadow_matte(alpha, height, site, place.light, options.shadow, skin, roi)
     with watch("composite"):
-        color, alpha = match_blur(placed(layer.color, layer.roi, roi), alpha, site.edge_sigma_px)
         band_px = ring.shape.band_width_px * hand_from_ring(ring.shape, site)
-        ground = _give_way(patch, bulge_displacement(site, band_px, roi)) * shadow
-        composed = color + (1 - alpha[..., None]) * ground
-        composed = add_grain(composed, alpha, estimate_grain(patch, skin), patch)
+        composed = displaced(patch, bulge_displacement(site, band_px, roi)) * shadow
+        color, alpha = match_blur(layer.color, layer.alpha, site.edge_sigma_px)
+        under = crop(composed, layer.roi, roi)
+        over = color + (1 - alpha[..., None]) * under
+        under[:] = add_grain(over, alpha, place.grain, crop(patch, layer.roi, roi))
         _write_back(picture, roi, patch, composed)
-        ring_alpha = np.round(alpha * 255).astype(np.uint8)
-        box = coverage[roi[1] : roi[3], roi[0] : roi[2]]
-        np.maximum(box, ring_alpha, out=box)
-    return WornRing(options, site, ring, layer, light, shadow, _warnings(hand, ring, site))
+        covered = crop(coverage, layer.roi)
+        np.maximum(covered, np.round(alpha * 255).astype(np.uint8), out=covered)
+    warnings = _warnings(hand, ring, site)
+    return WornRing(options, site, ring, layer, place.light, shadow, warnings)
 
 
-def _sites(
+def _places(
     hand: HandAnalysis, rings: Sequence[RingAnalysis], options: Sequence[Options]
-) -> list[FingerSite]:
+) -> list[Place]:
     """Where each ring sits; rings on one finger are moved apart until none overlaps."""
-
     fingers = [option.finger if option.finger is not None else Finger.RING for option in options]
-    sites = [hand.site(f, option.location) for f, option in zip(fingers, options, strict=True)]
-    bands = [
+    places = [hand.place(f, option.location) for f, option in zip(fingers, options, strict=True)]
+    sites = [place.site for place in places]
+    bands_px = [
         ring.shape.band_width_px * hand_from_ring(ring.shape, site)
         for ring, site in zip(rings, sites, strict=True)
     ]
-    moved = stacking.spread(hand.hand, sites, bands)
-    return [
-        site if location == site.location else hand.site(site.finger, location)
-        for site, location in zip(sites, moved, strict=True)
-    ]
+    locations = stacking.spread(hand.hand, sites, bands_px)
+    return [hand.place(f, location) for f, location in zip(fingers, locations, strict=True)]
+
+
+def _measure_place(hand: HandAnalysis, finger: Finger, location: float) -> Place:
+    site = locate_site(hand.photo.pixels, hand.hand, finger, location, hand.mask)
+    if site is None:
+        raise PhotoCheckInvalid(
+            remedy=f"The {finger.name.lower()} finger can't be seen clearly from knuckle to middle "
+            "joint; choose another finger or another photo."
+        )
+    size = (hand.photo.width, hand.photo.height)
+    x, y = np.floor(site.centre_xy).astype(int)
+    roi = grown_roi((int(x), int(y), int(x) + 1, int(y) + 1), round(site.width_px), size)
+    patch = srgb_to_linear(crop(hand.photo.pixels, roi))
+    skin = skin_matte(patch, site, roi, _matte(hand.mask, roi))
+    scale = hand.overview.shape[1] / hand.photo.width
+    light = estimate_light(patch, skin, site, roi, overview=hand.overview, overview_scale=scale)
+    return Place(site, light, estimate_grain(patch, skin))
 
 
 def _overview(pixels: Bytes) -> Float:
@@ -322,15 +340,13 @@ def _close_up(cutout: Cutout) -> tuple[Cutout, tuple[float, float], float]:
     return close, (float(x0), float(y0)), scale
 
 
-def _crop(mask: Bytes | None, roi: Roi) -> Float | None:
-    if mask is None:
-        return None
-    return mask[roi[1] : roi[3], roi[0] : roi[2]].astype(np.float32) / np.float32(255)
+def _matte(mask: Bytes | None, roi: Roi) -> Float | None:
+    return None if mask is None else crop(mask, roi).astype(np.float32) / np.float32(255)
 
 
 def _behind_mask(layer: Layer, hand: HandAnalysis, site: FingerSite) -> Layer:
     """Hide what a hand mask says is in front of the hand; the overhang beside the finger stays."""
-    matte = _crop(hand.mask, layer.roi)
+    matte = _matte(hand.mask, layer.roi)
     if matte is None:
         return layer
     x0, y0, x1, y1 = layer.roi
@@ -343,25 +359,11 @@ def _behind_mask(layer: Layer, hand: HandAnalysis, site: FingerSite) -> Layer:
     return replace(layer, color=layer.color * keep[..., None], alpha=layer.alpha * keep)
 
 
-def _give_way(patch: Float, displacement: Float) -> Float:
-    """The skin moved by a displacement field (h, w, 2), px."""
-    row, column = np.mgrid[0 : patch.shape[0], 0 : patch.shape[1]].astype(np.float32)
-    moved: Float = cv2.remap(
-        patch,
-        column + displacement[..., 0],
-        row + displacement[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    still = np.abs(displacement).max(-1) < 0.01
-    return np.where(still[..., None], patch, moved)
-
-
 def _write_back(picture: Bytes, roi: Roi, patch: Float, composed: Float) -> None:
     """Put the region back; pixels that nothing changed keep their decoded bytes."""
-    box = picture[roi[1] : roi[3], roi[0] : roi[2]]
-    changed = np.abs(composed - patch).max(-1) > 1e-6
-    box[changed] = linear_to_srgb(composed[changed])
+    box = crop(picture, roi)
+    changed = (composed != patch).any(-1, keepdims=True)
+    np.copyto(box, linear_to_srgb(composed), where=changed)
 
 
 def _warnings(hand: HandAnalysis, ring: RingAnalysis, site: FingerSite) -> tuple[str, ...]:

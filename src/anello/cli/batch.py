@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from anello.cli import arguments, outputs
-from anello.cli.console import Command, one_line, say, unexpected
+from anello.cli.console import Command, load_models, one_line, say, unexpected
 
 if TYPE_CHECKING:
     from anello.errors import AnelloError
@@ -111,8 +111,6 @@ def batch(
     outputs.check_folder(out, "-o")
     if out.is_dir():
         outputs.check_file(out / RESULTS, "-o")
-
-    from anello.models import load_models
 
     rows: list[Row] = []
     try:

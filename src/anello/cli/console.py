@@ -6,14 +6,19 @@ Exit codes: 0 done; 1 refused, with ``CODE: message`` on a line of stderr; 2 wro
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
 
 from anello.errors import AnelloError, RuntimeFailure
+
+if TYPE_CHECKING:
+    from anello.models import Models
 
 TakesMore = Callable[[str, int], bool]
 """Whether a word that follows an option's values is one more of them, given how many positional
@@ -95,6 +100,23 @@ def unexpected(error: Exception) -> RuntimeFailure:
     if isinstance(error, MemoryError):
         return RuntimeFailure("Out of memory", remedy="Use a smaller picture.")
     return RuntimeFailure(f"{type(error).__name__}: {error}" if str(error) else repr(error))
+
+
+def load_models() -> Models:
+    """The hand networks, fetched if need be, without their runtime's greeting on stderr."""
+    from anello.models import ensure_models, load_models
+
+    ensure_models()
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        return load_models()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def say_error(error: AnelloError) -> None:

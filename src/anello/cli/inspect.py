@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anello.cli import arguments, outputs
-from anello.cli.console import Command, print_json
+from anello.cli.console import Command, load_models, print_json
 
 if TYPE_CHECKING:
     from anello.imaging.arrays import Bytes
@@ -63,7 +63,7 @@ def _look(hand: Path, finger: Finger | None, as_json: bool) -> HandReport:
     import anello
 
     try:
-        return anello.inspect_hand(hand, finger)
+        return anello.inspect_hand(hand, finger, models=load_models())
     except anello.AnelloError as error:
         if as_json:
             print_json(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anello.cli import arguments, outputs
-from anello.cli.console import Command, say, to_json
+from anello.cli.console import Command, load_models, say, to_json
 
 if TYPE_CHECKING:
     from anello.library import Result
@@ -87,7 +87,9 @@ def try_on(
 
     import anello
 
-    result = anello.try_on(hand, list(rings), options, hand_mask=hand_mask, ring_mask=masks)
+    result = anello.try_on(
+        hand, list(rings), options, hand_mask=hand_mask, ring_mask=masks, models=load_models()
+    )
     files = {out: outputs.encode_for(result.picture, out)}
     if mask_out:
         files[mask_out] = outputs.encode_png(result.ring_mask)

@@ -19,10 +19,16 @@ BORDER_SHARE = 0.03
 """Breadth of the frame that is first taken for ground, of the short side."""
 FIELD_SAMPLES = 6000
 """Pixels a field is fitted to; more changes nothing but time."""
-PLAIN_RESIDUAL = 7.0
-"""Lab units. A border that a quadratic leaves further off than this (90th percentile) is textured."""
+PLAIN_RESIDUAL = 5.0
+"""Lab units. A border that a quadratic leaves further off than this (70th percentile: a ring cut by
+the frame may cover the rest) is textured."""
 NOISE_FLOOR = 0.6
 """Lab units: quantisation of 8-bit Lab plus JPEG on a flat ground."""
+
+DETAIL_FLOOR = 0.6
+"""Lab units; the faintest step taken for an edge. Silver against grey is 2 to 3 in places."""
+RINGING_SHARE = 0.03
+"""JPEG ringing next to an edge, of the edge's own step."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +37,7 @@ class Ground:
 
     field : (h, w, 3) Lab of the bare, unshadowed ground.
     sigma : robust spread of the ground's own pixels about the field, Lab units (texture, noise).
-    residual : 90th percentile distance of the frame from the first fit, Lab units.
+    residual : 70th percentile distance of the frame from the first fit, Lab units.
     """
 
     field: Float
@@ -49,12 +55,17 @@ class Deviation:
 
     light : L* minus the field's.
     chroma : distance in a*b* from the field seen in shadow at this pixel's lightness.
-    edge : largest step of L*, a* or b* to the neighbours across the pixel (Sobel / 4).
+    edge : largest gradient of L*, a* or b*, Lab units per pixel.
+    detail : largest difference of Gaussians of L*, a* or b*, Lab units: sharp steps, however faint,
+        show in it; the slopes of shadows do not.
+    calm : bar below which ``detail`` is noise, compression included.
     """
 
     light: Float
     chroma: Float
     edge: Float
+    detail: Float
+    calm: Mask
 
 
 def bytes_to_lab(pixels: Bytes) -> Float:
@@ -83,7 +94,7 @@ def fit_ground(lab: Float) -> Ground:
     frame = frame_mask(height, width)
     field = _fit_quadratic(lab, frame)
     distance = _norm(lab - field)
-    residual = float(np.percentile(distance[frame], 90))
+    residual = float(np.percentile(distance[frame], 70))
     sigma = _spread(distance[frame])
     for _ in range(2):
         near = distance < np.float32(max(4.0, 3.5 * sigma))
@@ -104,7 +115,9 @@ def deviation(lab: Float, ground: Ground) -> Deviation:
     shade = (lab[..., 0] + 16) / (field[..., 0] + 16)
     off_a = lab[..., 1] - field[..., 1] * shade
     off_b = lab[..., 2] - field[..., 2] * shade
-    return Deviation(light, np.sqrt(off_a * off_a + off_b * off_b), edge_strength(lab))
+    chroma = np.sqrt(off_a * off_a + off_b * off_b)
+    detail = fine_detail(lab)
+    return Deviation(light, chroma, edge_strength(lab), detail, _is_calm(detail))
 
 
 def edge_strength(lab: Float) -> Float:
@@ -118,6 +131,21 @@ def edge_strength(lab: Float) -> Float:
         best = size if best is None else np.maximum(best, size)
     assert best is not None
     return np.asarray(best, np.float32)
+
+
+def fine_detail(lab: Float, fine: float = 0.7, coarse: float = 3.0) -> Float:
+    """(h, w) largest |difference of Gaussians| of the three channels."""
+    smooth = cv2.GaussianBlur(lab, (0, 0), fine)
+    step = np.abs(smooth - cv2.GaussianBlur(lab, (0, 0), coarse))
+    return np.asarray(step.max(-1), np.float32)
+
+
+def _is_calm(detail: Float) -> Mask:
+    """Where ``detail`` is no more than the ground's own noise, or ringing next to strong edges."""
+    frame = frame_mask(*detail.shape, share=0.06)
+    noise = 4 * float(np.percentile(detail[frame], 75))
+    ringing = RINGING_SHARE * cv2.dilate(detail, np.ones((9, 9), np.uint8))
+    return np.asarray(detail < np.maximum(max(DETAIL_FLOOR, noise), ringing), bool)
 
 
 def connected_to(mask: Mask, seeds: Mask) -> Mask:

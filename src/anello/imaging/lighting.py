@@ -20,7 +20,8 @@ class Light:
     direction_xyz : (3,) unit, towards the light. colour : (3,) linear RGB of white in this light,
     luminance 1. level : exposure, 1 where white paper facing the light would just be white.
     ambient : share of the light that has no direction, 0 (a bare sun) to 1 (inside a cloud).
-    skin : (3,) linear colour of the finger around the ring, which metal mirrors from below.
+    skin : (3,) linear colour of the finger around the ring, surround : (3,) of everything near it;
+        metal mirrors them from below.
     confidence : 0..1 of the direction.
     """
 
@@ -29,6 +30,7 @@ class Light:
     level: float
     ambient: float
     skin: Float
+    surround: Float
     confidence: float
 
 
@@ -81,6 +83,7 @@ def estimate_light(
         level=level,
         ambient=ambient,
         skin=np.asarray(skin_rgb, np.float32),
+        surround=np.asarray(patch.reshape(-1, 3).mean(axis=0), np.float32),
         confidence=confidence,
     )
 
@@ -372,19 +375,40 @@ def _pale_ground(view: Float, hand: Mask) -> Float64 | None:
 
 # ------------------------------------------------------------------ relighting
 
-ROOM_OF_WHITE = 0.24
+ROOM = 0.20
 """Radiance of the room that polished metal on a hand mirrors, over that of white paper there, in a
-room with a window. Median of path-traced scenes: .21 .27 .17 .45 (window, dim, sun, overcast)."""
+room with one window. Read off path-traced scenes, like the next three."""
 
-ROOM_UNDER_SKY = 0.50
+ROOM_UNDER_SKY = 0.70
 """The same where the light comes from everywhere."""
 
+LAMP_RADIANCE = 1.3
+"""Radiance of a wide lamp or window, over that of the paper it lights."""
+
+LAMP_SHARPNESS = 5.0
+"""Concentration of the lamp's mirror image: exp(k (cos - 1)) falls to half at 30 degrees."""
+
+METAL_REFLECTANCE = 0.85
+"""Luminance that polished metal returns: silver 0.95, yellow gold 0.78 (Johnson & Christy 1972)."""
+
+REPLACED = 0.7
+"""Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
+
+DETAIL_SIGMA = 0.05
+"""Blur that parts the studio's reflections from engraving, edges and pave, in ring widths."""
+
+HORIZON = (-0.45, 0.10)
+"""Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
+
 SKIN_MIRRORED = 0.18
-"""Share of the metal's light that comes from the skin around it where it faces the viewer."""
+"""Share of skin in the light of metal that faces the viewer: soft reflections reach round."""
 
 HIGHLIGHT_FROM, HIGHLIGHT_TO = 0.86, 0.97
 """Quantiles of the ring's own luminance between which a pixel becomes a highlight, the mirror image
 of a lamp. A lamp stays as bright as the photo's white, while the room around it darkens."""
+
+HIGHLIGHT_WIDTH = 0.15
+"""Least luminance between the two, or the noise of a blown-out plateau would turn to glitter."""
 
 
 def shading(normal: Float, light: Light) -> Float:
@@ -395,42 +419,103 @@ def shading(normal: Float, light: Light) -> Float:
     return np.asarray((dome + lamp) / max(facing, 1e-6), np.float32)
 
 
-def relight(color: Float, alpha: Float, normal: Float, light: Light, ambient: float) -> Float:
+def mirrored_room(normal: Float, light: Light) -> Float:
+    """(..., 3) radiance that a perfect mirror of this normal shows the viewer.
+
+    The ray to the viewer (0, 0, 1) comes from r = 2 (n.v) n - v: from the room with its lamp where r
+    points up, from the hand and the table where it points down.
+    """
+    facing = normal[..., 2]
+    ray = 2 * facing[..., None] * normal - np.array([0, 0, 1], np.float32)
+    lamp = np.exp(LAMP_SHARPNESS * (ray @ light.direction_xyz - 1))
+    room = ROOM + (ROOM_UNDER_SKY - ROOM) * light.ambient**2
+    above = light.level * (room + (1 - light.ambient) * LAMP_RADIANCE * lamp)
+    up = _smoothstep(ray[..., 2], *HORIZON)[..., None]
+    below = (light.skin + light.surround) / 2
+    return np.asarray(up * above[..., None] * light.colour + (1 - up) * below, np.float32)
+
+
+def relight(
+    color: Float,
+    alpha: Float,
+    normal: Float,
+    light: Light,
+    ambient: float,
+    height: Float | None = None,
+) -> Float:
     """The layer's colour in the hand's light.
 
     color : (h, w, 3) premultiplied linear, lit by the shop's studio. alpha : (h, w). normal :
     (h, w, 3) unit. ambient : 0 returns the colour unchanged, 1 all of the hand's light; between
-    them each channel moves steadily (geometrically) from one to the other.
+    them each channel moves steadily (geometrically) from one to the other. height : (h, w) px over
+    the skin, which tells hoop from head; without it all is taken for hoop.
     """
     inside = alpha > 0.5
     if ambient <= 0 or np.count_nonzero(inside) < 10:
         return color
-    straight = color / np.maximum(alpha, 1e-3)[..., None]
-    gain = _gain(straight, inside, normal, light)
-    return np.asarray(np.minimum(straight * gain**ambient, 1) * alpha[..., None], np.float32)
+    straight = (color / np.maximum(alpha, 1e-3)[..., None]).astype(np.float32)
+    value = np.maximum(luminance(straight), 1e-3)
+    highlight = _highlights(value, alpha, inside)
+    gain = np.log(_studio_to_hand(value, inside, normal, light, highlight))
+    hoop = _hoopness(height, inside) * REPLACED
+    mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
+    studio = _blurred(value, alpha, DETAIL_SIGMA * _extent(inside))
+    replaced = np.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
+    gain += hoop[..., None] * (replaced - gain)
+    lit = np.minimum(straight * np.exp(np.float32(ambient) * gain), 1)
+    return np.asarray(lit * alpha[..., None], np.float32)
 
 
-def _gain(straight: Float, inside: Mask, normal: Float, light: Light) -> Float:
-    """(h, w, 3) positive factor from studio light to the hand's light."""
-    value = luminance(straight)
-    ring = np.sort(value[inside])
-    middle, low, high = np.interp(
-        [0.5, HIGHLIGHT_FROM, HIGHLIGHT_TO], np.linspace(0, 1, len(ring)), ring
-    )
-    room = ROOM_OF_WHITE + (ROOM_UNDER_SKY - ROOM_OF_WHITE) * light.ambient**2
-    base = light.level * room / max(float(middle), 0.05)
-    base = min(base, 1.0)
-    highlight = _smoothstep(value, float(low), float(high))
+def _studio_to_hand(
+    value: Float, inside: Mask, normal: Float, light: Light, highlight: Float
+) -> Float:
+    """(h, w, 3) positive factor that keeps the studio's picture and changes its tone and tint: its
+    middle goes to the radiance of the room, its highlights to that of a lamp."""
+    middle = max(float(np.median(value[inside])), 0.05)
+    room = ROOM * 1.2 + (ROOM_UNDER_SKY - ROOM * 1.2) * light.ambient**2
+    base = min(light.level * room / middle, 1.0)
     peak = min(light.level, 1.0)
     tone = base + (peak - base) * highlight * 0.9
-    matte = shading(normal, light)
-    matte = matte / max(float(matte[inside].mean()), 1e-3)
-    tone = tone * np.where(inside, np.clip(matte, 0.4, 1.6), 1) ** (0.6 * (1 - highlight))
     skin = light.skin / max(float(luminance(light.skin)), 1e-4)
-    facing_away = np.clip(1 - normal[..., 2], 0, 1)
-    share = (SKIN_MIRRORED + 0.35 * facing_away) * (1 - highlight)
-    tint = light.colour * (1 - share[..., None]) + skin * share[..., None]
-    return np.asarray(tone[..., None] * tint, np.float32)
+    share = SKIN_MIRRORED * (1 - highlight)[..., None]
+    matte = shading(normal, light)
+    matte = np.clip(matte / max(float(matte[inside].mean()), 1e-3), 0.6, 1.4)
+    tone = tone * np.where(inside, matte, 1) ** (0.5 * (1 - highlight))
+    return np.asarray(
+        tone[..., None] * (light.colour * (1 - share) + skin * share), np.float32
+    )
+
+
+def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
+    """(h, w) in [0, 1]: how far a pixel mirrors one of the studio's lamps."""
+    calm = _blurred(value, alpha, 0.8)
+    low, high = np.quantile(calm[inside], [HIGHLIGHT_FROM, HIGHLIGHT_TO])
+    middle = max((float(low) + float(high)) / 2, HIGHLIGHT_WIDTH)
+    half = max((float(high) - float(low)) / 2, HIGHLIGHT_WIDTH / 2)
+    return _smoothstep(calm, middle - half, middle + half)
+
+
+def _hoopness(height: Float | None, inside: Mask) -> Float:
+    """(h, w) 1 on the hoop, 0 on what stands clearly above it."""
+    if height is None:
+        return np.ones(inside.shape, np.float32)
+    band = max(float(np.percentile(height[inside], 30)), 1.0)
+    return 1 - _smoothstep(height, 1.15 * band, 1.5 * band)
+
+
+def _extent(inside: Mask) -> float:
+    """px across the ring: the longer side of its box."""
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    return float(max(np.ptp(rows), np.ptp(columns)) + 1)
+
+
+def _blurred(value: Float, alpha: Float, sigma: float) -> Float:
+    """Gaussian mean of a straight value over the ring only."""
+    sigma = max(sigma, 0.3)
+    weight = cv2.GaussianBlur(alpha, (0, 0), sigma)
+    return np.asarray(
+        cv2.GaussianBlur(value * alpha, (0, 0), sigma) / np.maximum(weight, 1e-4), np.float32
+    )
 
 
 def _smoothstep(x: Float, low: float, high: float) -> Float:

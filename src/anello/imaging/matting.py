@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from anello.imaging.arrays import Bytes, Float, Mask
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
@@ -23,11 +24,21 @@ from anello.imaging.ground import (
     fit_ground,
     frame_mask,
 )
+from anello.imaging.hoop_fit import Hoop, fit_hoop, outline_of
 
 DECISION_SIDE = 640
 """Long side of the reduced copy, px: a thin band (1.5 % of the picture) still has ten pixels."""
 SHADOW_DEPTH = 62.0
 """L* units; a cast shadow on a lit table leaves more light than this takes."""
+BALL_SHARES = (0.006, 0.012, 0.02, 0.03)
+"""Radius of the trapped ball that floods the ground, of the picture's long side; the first that
+leaves a clear opening is taken, or the one that leaves the clearest."""
+CLEAR_OPENING = 0.12
+"""An opening of this share of the ring's box needs no larger ball."""
+LIGHT_FOOT, COLOUR_FOOT = 0.04, 0.08
+"""Share of an edge's step that still counts as ground beside it: JPEG ringing, smeared colour."""
+HOOP_COST = 1.6
+"""Fits worse than this (see ``Hoop.cost``) decide nothing."""
 OPENING_RADIUS = 0.035
 """Smallest inscribed radius of an enclosed see-through region, of the ring's size: gaps between
 wires are wider, facets of a stone are smaller."""
@@ -108,42 +119,126 @@ def find_regions(small: Bytes) -> Regions | None:
     lab = bytes_to_lab(small)
     ground = fit_ground(lab)
     if ground.is_plain:
-        ring = _ring_on_plain(small, deviation(lab, ground), ground)
+        dev = deviation(lab, ground)
+        parts = _parts_on_plain(lab, dev, ground)
         method = "ground"
     else:
-        ring = _ring_on_texture(small)
+        parts = _parts_on_texture(small)
         method = "texture"
-    if ring is None:
+    if parts is None:
         return None
-    ring, opening = _solid(ring, deviation(lab, ground), ground)
+    ring, opening = _assemble(parts)
     if not _is_ring_like(ring, opening):
         return None
-    return Regions(ring, opening, method, 0.8 if method == "ground" else 0.5)
+    return Regions(ring, opening, method, 0.85 if method == "ground" else 0.5)
 
 
-def _ring_on_plain(small: Bytes, dev: Deviation, ground: Ground) -> Mask | None:
-    """Watershed of the picture between ground grown from the frame and hard evidence of ring."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts:
+    """Evidence, (h, w) masks each.
+
+    likely : not calm ground: the ring with its contact shadow and reflection.
+    firm : what only a ring can be, grown to the nearest strong edges.
+    openings : enclosed calm ground.
+    """
+
+    likely: Mask
+    firm: Mask
+    openings: Mask
+
+
+def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground) -> _Parts | None:
+    """Ground is what is calm and joined to the frame; its enclosed pieces are openings."""
     noise = 3 * ground.sigma
-    tight = (np.abs(dev.light) < max(2.5, noise)) & (dev.chroma < max(3.0, noise))
     shaded = (
-        (dev.light < max(2.5, noise))
+        (dev.light < max(3.0, noise))
         & (dev.light > -SHADOW_DEPTH)
         & (dev.chroma < max(4.0, noise) + 0.06 * np.abs(dev.light))
-        & (dev.edge < max(1.6, noise))
     )
-    frame = frame_mask(*tight.shape, share=0.01)
-    field = _opened(tight | shaded, 1)
-    outside = connected_to(field, frame & field)
-    strong = _strong(dev, ~outside)
-    strong &= ~outside
+    frame = frame_mask(*shaded.shape, share=0.01)
+    best: tuple[float, int, Mask, Mask] | None = None
+    for share in BALL_SHARES:
+        # A ball that fits through the ground but not through the gaps of a faint outline.
+        ball = max(1, round(share * max(shaded.shape)))
+        calm = _opened(shaded & dev.calm, ball)
+        outside = connected_to(calm, frame & calm)
+        openings, score = _openings(calm & ~outside, dev, OPENING_RADIUS * _size(~outside))
+        if best is None or score > 1.25 * best[0]:
+            best = score, ball, outside, openings
+        if score > CLEAR_OPENING * float(np.square(_size(~outside))):
+            break
+    assert best is not None
+    _, ball, outside, openings = best
+    strong = _strong(dev, ~outside) & ~outside
     if strong.mean() < COVERAGE[0] / 4:
         return None
-    size = _size(strong)
-    enclosed = _wide_parts(_opened(tight & ~outside, 1), OPENING_RADIUS * size)
-    markers = np.zeros(tight.shape, np.int32)
-    markers[_shrunk(outside, 1) | enclosed | (frame & outside)] = 1
-    markers[strong] = 2
-    return _watershed(dev, small, markers)
+    known = _reclaimed(lab, outside | openings, dev.calm, max(1.3, 2 * ground.sigma), ball)
+    openings = connected_to(known & ~outside, openings) if openings.any() else openings
+    likely = ~known
+    markers = np.zeros(known.shape, np.int32)
+    markers[_shrunk(known, 1) | (frame & known)] = 1
+    markers[strong & likely] = 2
+    firm = _watershed(dev, markers) & likely
+    return _Parts(likely, firm, openings)
+
+
+def _openings(enclosed: Mask, dev: Deviation, radius: float) -> tuple[Mask, float]:
+    """Enclosed calm parts that are ground: the likeliest one even in shade, others only if bare.
+
+    The smooth inside wall of a silver hoop is calm and grey too; it is darker than the ground seen
+    through the hole beside it, and not convex, or part of its border is faint. Returns the parts
+    and the best one's score, about its area in px.
+    """
+    wide = _wide_parts(enclosed, radius)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(wide.astype(np.uint8))
+    scores = np.zeros(count)
+    keep = np.zeros(count, bool)
+    for k in range(1, count):
+        part = labels == k
+        area = float(stats[k, cv2.CC_STAT_AREA])
+        light = float(np.median(np.abs(dev.light[part])))
+        scores[k] = area * np.exp(-light / 12) * (area / float(_hull(part).sum())) ** 6
+        keep[k] = light < 5 and _border_strength(part, dev.edge) > 3
+    best = int(np.argmax(scores))
+    if count > 1:
+        keep[best] = True
+        keep &= scores > 0.002 * scores[best]
+    return np.asarray(keep[labels], bool), float(scores[best])
+
+
+def _border_strength(part: Mask, edge: Float, reach: int = 4) -> float:
+    """The fainter fifth of the edges met around a part, Lab units per pixel."""
+    rim = _grown(part, 2) & ~_grown(part, 1)
+    strongest = cv2.dilate(edge, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    return float(np.percentile(strongest[rim], 20)) if rim.any() else 0.0
+
+
+def _reclaimed(
+    lab: Float, known: Mask, calm: Mask, tolerance: float, ball: int
+) -> Mask:
+    """Known ground grown up to the edge itself.
+
+    First into the corners the ball did not reach, then, as the detail filter keeps a few pixels
+    away from every edge, through pixels that differ from the ground beside them by little, or by
+    a small share of the step next to them (JPEG smears colour over edges).
+    """
+    weight = known.astype(np.float32)
+    sigma = 2.0 + 0.5 * ball
+    total = cv2.GaussianBlur(weight, (0, 0), sigma)
+    local = cv2.GaussianBlur(lab * weight[..., None], (0, 0), sigma)
+    local /= total[..., None] + np.float32(1e-6)
+    differs = np.abs(lab - local)
+    light, colour = differs[..., 0], differs[..., 1:].max(-1)
+    around = np.ones((7, 7), np.uint8)
+    same = (total > 1e-3) & (light < np.maximum(tolerance, LIGHT_FOOT * cv2.dilate(light, around)))
+    same &= colour < np.maximum(2 * tolerance, COLOUR_FOOT * cv2.dilate(colour, around))
+    corner = same & calm
+    grown = known
+    for _ in range(ball):
+        grown = grown | (_grown(grown, 1) & corner)
+    for _ in range(8):
+        grown = grown | (_grown(grown, 1) & same)
+    return _opened(grown, 1) | known
 
 
 def _strong(dev: Deviation, candidates: Mask) -> Mask:
@@ -158,22 +253,20 @@ def _strong(dev: Deviation, candidates: Mask) -> Mask:
     )
 
 
-def _watershed(dev: Deviation, small: Bytes, markers: np.ndarray) -> Mask:
+def _watershed(dev: Deviation, markers: NDArray[np.int32]) -> Mask:
     relief = np.clip(np.abs(dev.light) * 1.2, 0, 255).astype(np.uint8)
     colour = np.clip(dev.chroma * 2.5, 0, 255).astype(np.uint8)
     edges = np.clip(dev.edge * 6, 0, 255).astype(np.uint8)
     labels = markers.copy()
     cv2.watershed(np.dstack([relief, colour, edges]), labels)
     labels[labels == -1] = 2
-    for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        line[line == 2] = 1
     # OpenCV leaves the picture's outermost pixels as lines; they belong to their neighbours.
     labels[0], labels[-1] = labels[1], labels[-2]
     labels[:, 0], labels[:, -1] = labels[:, 1], labels[:, -2]
     return np.asarray(labels == 2, bool)
 
 
-def _ring_on_texture(small: Bytes) -> Mask | None:
+def _parts_on_texture(small: Bytes) -> _Parts | None:
     """GrabCut's colour models, seeded by the frame and the picture's middle."""
     height, width = small.shape[:2]
     scale = min(1.0, 320 / max(height, width))
@@ -186,30 +279,59 @@ def _ring_on_texture(small: Bytes) -> Mask | None:
     cv2.grabCut(
         tiny, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK
     )
-    ring = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
-    return cv2.resize(ring, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    soft = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
+    ring = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+    ring = _main_part(ring)
+    if ring.mean() < COVERAGE[0]:
+        return None
+    holes = _holes(ring)
+    openings = _wide_parts(holes, OPENING_RADIUS * _size(ring))
+    return _Parts(ring, ring, openings)
 
 
-def _solid(ring: Mask, dev: Deviation, ground: Ground) -> tuple[Mask, Mask | None]:
-    """One ring without specks: gaps closed, pin-holes filled, the openings kept."""
-    size = _size(ring)
-    ring = _main_part(ring)
-    closed = _closed(ring, max(1, round(0.008 * size)))
-    holes = ~closed & ~connected_to(~closed, frame_mask(*closed.shape, share=0.004))
-    wide = _wide_parts(holes, OPENING_RADIUS * size)
-    # Closing narrows what is open; give the openings back their own outline.
-    openings = connected_to(holes & ~ring, wide) if wide.any() else wide
-    outside = connected_to(~closed, frame_mask(*closed.shape, share=0.004))
-    outside = _grown(outside, max(1, round(0.008 * size))) & ~ring
-    opened = _grown(openings, max(1, round(0.008 * size))) & ~ring
-    ring = ~(outside | opened)
-    ring = _main_part(ring)
-    if not opened.any():
-        return ring, None
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened.astype(np.uint8))
-    del count
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return ring, np.asarray(labels == largest, bool)
+def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
+    """One ring without specks, and its main opening.
+
+    The fitted hoop settles what is faint: inside its outline it is metal, outside of it only
+    firm evidence (the head) stays, so that contact shadows and reflections go.
+    """
+    likely = _without_specks(_main_part(parts.likely), parts.openings)
+    firm = parts.firm & likely
+    hoop = _hoop_of(likely, parts.openings)
+    if hoop is None or hoop.cost > HOOP_COST:
+        around = _hull(firm | _grown(parts.openings, 2)) if firm.any() else firm
+        ring = _without_specks(firm | (likely & around), parts.openings)
+        return _main_part(ring & ~parts.openings), _largest(parts.openings)
+    rows, cols = np.indices(likely.shape, np.float64)
+    outside, inside = hoop.excess(cols, rows)
+    annulus = (outside < 0.02) & (inside < 0.03)
+    core = (outside < -0.02) & (inside < -0.02)
+    ring = (likely & annulus) | firm | (core & ~parts.openings)
+    openings = parts.openings | ((inside > 0.03) & ~firm)
+    ring = _without_specks(_main_part(ring), openings) & ~openings
+    return _main_part(ring), _largest(openings)
+
+
+def _hoop_of(ring: Mask, openings: Mask) -> Hoop | None:
+    opening = _largest(openings)
+    if opening is None:
+        return None
+    outline, hole = outline_of(ring), outline_of(_grown(opening, 1))
+    if outline is None or hole is None:
+        return None
+    return fit_hoop(outline, hole)
+
+
+def _without_specks(ring: Mask, openings: Mask) -> Mask:
+    """Small gaps of the outline closed and all holes but the openings filled."""
+    radius = max(1, round(0.006 * _size(ring)))
+    closed = _closed(ring, radius) & ~openings
+    return closed | (_holes(closed) & ~openings)
+
+
+def _holes(mask: Mask) -> Mask:
+    """What a mask encloses."""
+    return ~mask & ~connected_to(~mask, frame_mask(*mask.shape, share=0))
 
 
 def _main_part(ring: Mask) -> Mask:
@@ -330,7 +452,7 @@ def _repair_alpha(pixels: Bytes, alpha: Bytes) -> Bytes:
     """Fill pin-holes and drop specks of a transparency made by a careless tool."""
     solid = alpha > 127
     size = _size(solid)
-    holes = ~solid & ~connected_to(~solid, frame_mask(*solid.shape, share=0.002))
+    holes = ~solid & ~connected_to(~solid, frame_mask(*solid.shape, share=0))
     wide = _wide_parts(holes, OPENING_RADIUS * size)
     pin = holes & ~wide
     inside = _shrunk(_closed(solid, max(1, round(0.004 * size))), max(1, round(0.004 * size)))
@@ -347,7 +469,7 @@ def _from_matte(pixels: Bytes, matte: Bytes, method: str) -> Cutout | None:
     if not COVERAGE[0] < solid.mean() < 0.98:
         return None
     size = _size(solid)
-    holes = ~solid & ~connected_to(~solid, frame_mask(*solid.shape, share=0.002))
+    holes = ~solid & ~connected_to(~solid, frame_mask(*solid.shape, share=0))
     opening = _largest(_wide_parts(holes, OPENING_RADIUS * size))
     rgb = pixels.copy()
     edge = (matte > 0) & ~_shrunk(matte > 250, 1) | (_grown(solid, 2) & ~solid)
@@ -378,18 +500,18 @@ def _reduced(pixels: Bytes, side: int = DECISION_SIDE) -> Bytes:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _disc(radius: int) -> Bytes:
-    return np.asarray(
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8
-    )
-
-
 def _grown(mask: Mask, radius: int) -> Mask:
-    return cv2.dilate(mask.astype(np.uint8), _disc(radius)) > 0
+    if radius <= 1:
+        return cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(away <= radius, bool) if mask.any() else mask
 
 
 def _shrunk(mask: Mask, radius: int) -> Mask:
-    return cv2.erode(mask.astype(np.uint8), _disc(radius), borderValue=1) > 0
+    if radius <= 1:
+        return cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(depth > radius, bool)
 
 
 def _opened(mask: Mask, radius: int) -> Mask:
@@ -397,11 +519,7 @@ def _opened(mask: Mask, radius: int) -> Mask:
 
 
 def _closed(mask: Mask, radius: int) -> Mask:
-    padded = cv2.copyMakeBorder(
-        mask.astype(np.uint8), radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=0
-    )
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _disc(radius))
-    return closed[radius:-radius, radius:-radius] > 0
+    return _shrunk(_grown(mask, radius), radius) | mask
 
 
 def _size(mask: Mask) -> float:

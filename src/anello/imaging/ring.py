@@ -1,44 +1,27 @@
 """The ring's shape in its product photo: hoop, elevation, contact points, head.
 
-The hoop is a short cylinder, inner radius R_i, outer radius R_o, axial width w, seen from elevation
-e (0 = at its head, 90 = through the hole). A point at azimuth t from the visible top, radius r,
-axial offset s (positive on the camera's side) sits at
-
-    x = r sin t        y_up = r cos t sin e - s cos e
-
-so the outline is the hull of two R_o ellipses shifted by -+d, d = w/2 cos e, and the hole is what
-two R_i ellipses shifted by -+d have in common. Both are symmetric about the centre: the head, or
-the decoration, decides which end of the short axis is up.
+The hoop's own fit is in ``hoop_fit``; it cannot tell the two ends of the short axis apart, because
+silhouette and hole are symmetric about the centre. The head, or the decoration, decides which is up.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
 import numpy as np
-from scipy.optimize import least_squares
 
-from anello.imaging.arrays import Bytes, Float64, Mask
+from anello.imaging.arrays import Float64, Mask
+from anello.imaging.hoop_fit import Hoop, fit_hoop, fit_hoop_to_anchors, outline_of
 from anello.imaging.matting import Cutout
 
 View = Literal["three_quarter", "face", "top", "side"]
 
+USUAL_RATIO = 0.885
+"""R_i / R_o taken where the hole is not seen (about 1 mm to 2.5 mm of metal)."""
 FIT_SIDE = 512
 """Long side of the copy that outlines are traced on, px; contours there are good to 0.1 px."""
-OUTLINE_POINTS = 240
-"""Points kept of each outline."""
-ROBUST_SCALE = 0.015
-"""Outline residual, in outer radii, beyond which a point begins to count as head or damage."""
-USUAL_THICKNESS_RATIO = (0.885, 0.05)
-"""R_i / R_o of rings on sale, mean and spread: 1.4 to 3 mm of metal round a 17 mm finger."""
-USUAL_WIDTH_RATIO = (0.32, 0.22)
-"""w / R_o, mean and spread: bands of 2 to 8 mm."""
-USUAL_ELEVATION_DEG = (45.0, 14.0)
-"""Shop photographs, mean and spread."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class RingShape:
     """A hoop as seen in a product photo.
@@ -85,30 +68,6 @@ class RingShape:
         return moved
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Hoop:
-    """The fitted parameters, on the reduced copy (px there); ``offset`` is d of the module text."""
-
-    x: float
-    y: float
-    turn_rad: float
-    outer: float
-    ratio: float
-    elevation_rad: float
-    offset: float
-
-    @classmethod
-    def from_vector(cls, p: Float64, unit: float) -> _Hoop:
-        x, y, turn, outer, ratio, elevation, offset = (float(v) for v in p)
-        return cls(
-            x * unit, y * unit, turn, outer * unit, ratio, elevation, offset * outer * unit
-        )
-
-    @property
-    def width(self) -> float:
-        return 2 * self.offset / max(float(np.cos(self.elevation_rad)), 0.05)
-
-
 def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None:
     """The hoop of a cut-out ring, or None if there is none.
 
@@ -119,18 +78,20 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     if not solid.any():
         return None
     warnings: list[str] = []
-    outline = _outline(solid)
+    outline = outline_of(solid)
     if outline is None:
         return None
     if anchors is not None:
         given = (np.asarray(anchors, np.float64).reshape(2, 2) + 0.5) * scale - 0.5
-        hoop, cost = _fit_to_anchors(outline, opening, given)
+        found: Hoop | None = fit_hoop_to_anchors(outline, opening, given)
     elif opening is None:
         return _without_opening(solid, scale)
     else:
-        hoop, cost = _fit_hoop(outline, opening)
-    hoop, head_deg, head_share = _orient(hoop, solid)
-    confidence = float(np.clip(1.05 - 8 * cost, 0.05, 1.0)) * cutout.confidence
+        found = fit_hoop(outline, opening)
+    if found is None:
+        return _without_opening(solid, scale)
+    hoop, head_deg, _ = _orient(found, solid)
+    confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     return _shape(hoop, head_deg, scale, confidence, tuple(warnings), anchors)
 
 
@@ -152,174 +113,19 @@ def _reduced_masks(cutout: Cutout, scale: float) -> tuple[Mask, Float64 | None]:
         cutout.opening.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA
     )
     hole = cv2.dilate(near, np.ones((3, 3), np.uint8)) > 127
-    return solid, _outline(hole & ~solid)
-
-
-def _outline(mask: Mask) -> Float64 | None:
-    """(n, 2) points evenly along the outer border of a mask's largest part, between pixels."""
-    padded = cv2.copyMakeBorder(mask.astype(np.uint8) * 255, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
-    # Twice as large and blurred: the contour runs between ring and ground, not on ring pixels.
-    smooth = cv2.GaussianBlur(cv2.resize(padded, None, fx=2, fy=2), (0, 0), 1.5)
-    contours, _ = cv2.findContours(
-        (smooth > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
-    if not contours:
-        return None
-    longest = max(contours, key=cv2.contourArea)[:, 0].astype(np.float64)
-    if len(longest) < 24:
-        return None
-    points = (longest + 0.5) / 2 - 0.5 - 2
-    step = np.linalg.norm(np.diff(points, axis=0, append=points[:1]), axis=1)
-    along = np.concatenate([[0.0], np.cumsum(step)])
-    want = np.linspace(0, along[-1], OUTLINE_POINTS, endpoint=False)
-    closed = np.vstack([points, points[:1]])
-    return np.stack([np.interp(want, along, closed[:, k]) for k in (0, 1)], 1)
-
-
-# --- the model ------------------------------------------------------------------------------------
-
-
-def _ray(
-    sx: Float64, sy: Float64, half_x: float, half_y: float, shift: float
-) -> Float64:
-    """Distance along each unit ray from the centre to the far side of a shifted ellipse."""
-    a = (sx / half_x) ** 2 + (sy / half_y) ** 2
-    b = shift * sy / half_y**2
-    c = (shift / half_y) ** 2 - 1
-    return np.asarray((b + np.sqrt(np.maximum(b * b - a * c, 0))) / a)
-
-
-def _hole_radius(sx: Float64, sy: Float64, radius: float, tilt: float, d: float) -> Float64:
-    half = max(radius * tilt, 1e-4)
-    return np.minimum(_ray(sx, sy, radius, half, d), _ray(sx, sy, radius, half, -d))
-
-
-def _hull_radius(sx: Float64, sy: Float64, radius: float, tilt: float, d: float) -> Float64:
-    half = max(radius * tilt, 1e-4)
-    ends = np.maximum(_ray(sx, sy, radius, half, d), _ray(sx, sy, radius, half, -d))
-    # Between the two ellipses the hull's sides are straight, |x| = R for |y| < d.
-    side = radius / np.maximum(np.abs(sx), 1e-6)
-    return np.where(np.abs(sy) * side < d, side, ends)
-
-
-def _residuals(p: Float64, outline: Float64, hole: Float64 | None) -> Float64:
-    """Radial misfit of both outlines in outer radii, then the weak priors. p: see _Hoop; px = 1."""
-    x, y, turn, outer, ratio, elevation, offset = p
-    up = np.array([np.sin(turn), -np.cos(turn)])
-    right = np.array([np.cos(turn), np.sin(turn)])
-    tilt = float(np.sin(elevation))
-    parts = []
-    for points, radius, model in (
-        (outline, 1.0, _hull_radius),
-        (hole, ratio, _hole_radius),
-    ):
-        if points is None:
-            continue
-        delta = (points - (x, y)) / outer
-        u, v = delta @ right, delta @ up
-        r = np.maximum(np.hypot(u, v), 1e-6)
-        parts.append(r - model(u / r, v / r, radius, tilt, offset))
-    width = 2 * offset / max(float(np.cos(elevation)), 0.05)
-    prior = np.array(
-        [
-            (ratio - USUAL_THICKNESS_RATIO[0]) / USUAL_THICKNESS_RATIO[1],
-            (width - USUAL_WIDTH_RATIO[0]) / USUAL_WIDTH_RATIO[1],
-            (np.rad2deg(elevation) - USUAL_ELEVATION_DEG[0]) / USUAL_ELEVATION_DEG[1],
-        ]
-    )
-    parts.append(prior * ROBUST_SCALE * 1.0)
-    return np.concatenate(parts)
-
-
-LOW = np.array([-np.inf, -np.inf, -np.inf, 0.05, 0.55, np.deg2rad(3), 0.005])
-HIGH = np.array([np.inf, np.inf, np.inf, 10.0, 0.98, np.deg2rad(89), 0.9])
-
-
-def _minimise(
-    start: Float64, outline: Float64, hole: Float64 | None, free: Mask
-) -> tuple[Float64, float]:
-    """Robust least squares over the free parameters. Returns them and the mean robust cost."""
-    start = np.clip(start, LOW + 1e-4, HIGH - 1e-4)
-
-    def misfit(q: Float64) -> Float64:
-        p = start.copy()
-        p[free] = q
-        return _residuals(p, outline, hole)
-
-    found = least_squares(
-        misfit,
-        start[free],
-        bounds=(LOW[free], HIGH[free]),
-        loss="cauchy",
-        f_scale=ROBUST_SCALE,
-        max_nfev=40,
-        x_scale="jac",
-    )
-    p = start.copy()
-    p[free] = found.x
-    residual = _residuals(p, outline, hole)
-    cost = np.log1p((residual / ROBUST_SCALE) ** 2).mean()
-    return p, float(cost)
-
-
-def _fit_hoop(outline: Float64, hole: Float64) -> tuple[_Hoop, float]:
-    """Fit from several starts around the hole's own ellipse."""
-    unit = float(np.ptp(outline, axis=0).max()) / 2
-    (cx, cy), axes, angle = cv2.fitEllipse(cv2.convexHull(hole.astype(np.float32)))
-    major, minor = max(axes) / 2, min(axes) / 2
-    # OpenCV's angle is that of the first axis; `up` is the short one.
-    short = np.deg2rad(angle if axes[0] <= axes[1] else angle + 90)
-    turn = short + np.pi / 2
-    best: tuple[float, Float64] | None = None
-    for d in (0.06, 0.2, 0.4):
-        tilt = np.clip(minor / major + d, 0.1, 0.98)
-        start = np.array(
-            [cx / unit, cy / unit, turn, major / 0.88 / unit, 0.88, np.arcsin(tilt), d]
-        )
-        p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool))
-        if best is None or cost < best[0]:
-            best = cost, p
-    assert best is not None
-    return _Hoop.from_vector(best[1], unit), best[0] * 0.03
-
-
-def _fit_to_anchors(
-    outline: Float64, hole: Float64 | None, anchors: Float64
-) -> tuple[_Hoop, float]:
-    """Centre, rotation and scale from the two contact points; the rest from the outlines."""
-    left, right = anchors
-    half = float(np.linalg.norm(right - left)) / 2
-    middle = (left + right) / 2
-    along = (right - left) / max(2 * half, 1e-6)
-    turn = float(np.arctan2(along[1], along[0]))
-    up = np.array([np.sin(turn), -np.cos(turn)])
-    free = np.array([False, False, False, False, True, True, True])
-    p = np.array([0, 0, turn, 0, 0.88, np.deg2rad(45), 0.12])
-    cost = 1.0
-    # The anchors lie on the front rim, d below the centre; R_o follows from R_i. Both settle fast.
-    for _ in range(4):
-        p[3] = half / p[4] / half
-        p[:2] = (middle + up * p[6] * half / p[4]) / half
-        p, cost = _minimise(p, outline / half, None if hole is None else hole / half, free)
-    p[3] = 1 / p[4]
-    p[:2] = (middle + up * p[6] * half / p[4]) / half
-    return _Hoop.from_vector(p, half), cost * 0.03
+    return solid, outline_of(hole & ~solid)
 
 
 # --- up, head -------------------------------------------------------------------------------------
 
 
-def _orient(hoop: _Hoop, solid: Mask) -> tuple[_Hoop, float, float]:
+def _orient(hoop: Hoop, solid: Mask) -> tuple[Hoop, float, float]:
     """Turn ``up`` towards the head; its azimuth in degrees; its share of the ring's area."""
     rows, cols = np.nonzero(solid)
-    up = np.array([np.sin(hoop.turn_rad), -np.cos(hoop.turn_rad)])
-    right = np.array([np.cos(hoop.turn_rad), np.sin(hoop.turn_rad)])
-    dx, dy = (cols - hoop.x) / hoop.outer, (rows - hoop.y) / hoop.outer
-    u, v = dx * right[0] + dy * right[1], dx * up[0] + dy * up[1]
-    r = np.maximum(np.hypot(u, v), 1e-6)
+    x, y = cols.astype(np.float64), rows.astype(np.float64)
+    u, v = hoop.to_own_frame(x, y)
+    outside, _ = hoop.excess(x, y)
     tilt = float(np.sin(hoop.elevation_rad))
-    d = hoop.offset / hoop.outer
-    outside = r - _hull_radius(u / r, v / r, 1.0, tilt, d)
     excess = outside > 0.035
     share = float(excess.sum()) / max(1, rows.size)
     flip = bool(np.cos(hoop.turn_rad) < 0)
@@ -333,10 +139,7 @@ def _orient(hoop: _Hoop, solid: Mask) -> tuple[_Hoop, float, float]:
         head = float(np.rad2deg(np.arctan2(sign * centre_u, sign * centre_v / tilt)))
     turn = hoop.turn_rad + (np.pi if flip else 0)
     turn = float((turn + np.pi) % (2 * np.pi) - np.pi)
-    turned = _Hoop(
-        hoop.x, hoop.y, turn, hoop.outer, hoop.ratio, hoop.elevation_rad, hoop.offset
-    )
-    return turned, head, share
+    return replace(hoop, turn_rad=turn), head, share
 
 
 # --- views without an opening ----------------------------------------------------------------------
@@ -366,21 +169,21 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
     _, turn, low, high, thick_px = best
     along_xy = np.array([np.cos(turn), np.sin(turn)])
     outer = (high - low) / 2
-    ratio = USUAL_THICKNESS_RATIO[0]
+    ratio = USUAL_RATIO
     across = (points - middle) @ np.array([-np.sin(turn), np.cos(turn)])
     offsets = (points - middle) @ along_xy
     ends = (offsets < low + 0.12 * 2 * outer) | (offsets > high - 0.12 * 2 * outer)
     seat = float(np.median(across[ends]))
     centre = middle + along_xy * (low + high) / 2 + np.array([-np.sin(turn), np.cos(turn)]) * seat
-    hoop = _Hoop(
-        float(centre[0]), float(centre[1]), turn, outer, ratio, np.deg2rad(3.0), thick_px / 2
+    hoop = Hoop(
+        float(centre[0]), float(centre[1]), turn, outer, ratio, np.deg2rad(3.0), thick_px / 2, 1.0
     )
     note = "no opening is seen: the ring is taken as photographed from straight above its head"
     return _shape(hoop, 0.0, scale, 0.4, (note,), None)
 
 
 def _shape(
-    hoop: _Hoop,
+    hoop: Hoop,
     head_deg: float,
     scale: float,
     confidence: float,
@@ -412,6 +215,4 @@ def _shape(
     quarter = np.deg2rad(np.array([-90.0, 90.0]))
     inner = np.full(2, shape.inner_radius_px)
     contact = shape.project(inner, quarter, np.full(2, shape.band_width_px / 2))
-    return RingShape(
-        **{**{name: getattr(shape, name) for name in RingShape.__slots__}, "contact_xy": contact}
-    )
+    return replace(shape, contact_xy=contact)

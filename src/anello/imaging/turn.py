@@ -134,9 +134,10 @@ def _head_top(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop
     # The far edge is the photo's own silhouette; the near edge is its mirror image.
     visible = (reach > 0) & (a <= reach) & (a >= -FAR_MARGIN * reach - 0.05 * shape.outer_radius_px)
     source_x, source_y = shop.project(*shop.from_head(q, height), a)
-    slope = np.interp(q, head.q, np.gradient(head.height, head.q)).astype(np.float32)
+    slope: Float = np.interp(q, head.q, np.gradient(head.height, head.q)).astype(np.float32)
     length = np.sqrt(slope * slope + np.float32(1))
-    normal_t, normal_g = seen.from_head(-slope / length, np.float32(1) / length)
+    facing = (1 / length).astype(np.float32)
+    normal_t, normal_g = seen.from_head(-slope * facing, facing)
     normal = (normal_t, normal_g, np.zeros_like(x))
     return _Sheet(source_x, source_y, visible, normal, height - shape.inner_radius_px)
 
@@ -230,8 +231,9 @@ def _layer_roi(
         y += [float(rise.max()) + reach, float(rise.min()) - reach]
     box = np.array([[u, v] for u in (min(x), max(x)) for v in (min(y), max(y))]) * scale
     corners = site.centre_xy + box[:, :1] * site.across_xy + box[:, 1:] * site.axis_xy
-    x0, y0 = np.floor(corners.min(0) - 2).astype(int)
-    x1, y1 = np.ceil(corners.max(0) + 3).astype(int)
+    margin = 2 + 3 * site.edge_sigma_px  # room for the photo's own blur
+    x0, y0 = np.floor(corners.min(0) - margin).astype(int)
+    x1, y1 = np.ceil(corners.max(0) + margin + 1).astype(int)
     width, height = size
     return max(int(x0), 0), max(int(y0), 0), min(int(x1), width), min(int(y1), height)
 

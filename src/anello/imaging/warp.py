@@ -1,10 +1,16 @@
-"""Arithmetic on regions of interest."""
+"""Regions of interest, and moving pixels by a field."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from anello.imaging.arrays import Float, Roi
+
+T = TypeVar("T", bound=np.generic)
 
 
 def grown_roi(roi: Roi, margin: int, size: tuple[int, int]) -> Roi:
@@ -28,4 +34,25 @@ def placed(values: Float, roi: Roi, outer: Roi) -> Float:
     top, left = roi[1] - outer[1], roi[0] - outer[0]
     out = np.zeros((outer[3] - outer[1], outer[2] - outer[0], *values.shape[2:]), np.float32)
     out[top : top + values.shape[0], left : left + values.shape[1]] = values
+    return out
+
+
+def crop(values: NDArray[T], roi: Roi, outer: Roi | None = None) -> NDArray[T]:
+    """The view of ``roi``, where ``values`` covers ``outer`` (the whole photo without it)."""
+    left, top = (0, 0) if outer is None else outer[:2]
+    return values[roi[1] - top : roi[3] - top, roi[0] - left : roi[2] - left]
+
+
+def displaced(patch: Float, field_xy: Float) -> Float:
+    """Each pixel read ``field_xy`` (h, w, 2) px away, bilinear; where nothing moves, as it was."""
+    moves = np.abs(field_xy).max(-1) > 0.01
+    if not moves.any():
+        return patch.copy()
+    rows, columns = np.flatnonzero(moves.any(1)), np.flatnonzero(moves.any(0))
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    row, column = np.mgrid[box].astype(np.float32)
+    map_x, map_y = column + field_xy[box][..., 0], row + field_xy[box][..., 1]
+    moved = cv2.remap(patch, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    out = patch.copy()
+    np.copyto(out[box], moved, where=moves[box][..., None])
     return out
