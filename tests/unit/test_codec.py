@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -534,6 +535,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@cache
 def zeros(mib: int) -> bytes:
     squeeze = zlib.compressobj(9)
     return b"".join(squeeze.compress(bytes(2**20)) for _ in range(mib)) + squeeze.flush()
