@@ -28,6 +28,8 @@ from anello.imaging.hoop_fit import Hoop, fit_hoop, outline_of
 
 DECISION_SIDE = 640
 """Long side of the reduced copy, px: a thin band (1.5 % of the picture) still has ten pixels."""
+LARGEST_UPSCALE = 2.0
+"""Thumbnails are enlarged, so that filters of a few pixels do not span a band."""
 SHADOW_DEPTH = 62.0
 """L* units; a cast shadow on a lit table leaves more light than this takes."""
 BALL_SHARES = (0.006, 0.012, 0.02, 0.03)
@@ -95,7 +97,7 @@ def cut_out(
     if alpha is not None and is_informative(alpha):
         return _from_matte(pixels, _repair_alpha(pixels, alpha), "alpha")
     small = _reduced(pixels)
-    regions = find_regions(small)
+    regions = find_regions(small, max(small.shape) / max(pixels.shape))
     if regions is None:
         return None
     cutout = _refine(pixels, small, regions)
@@ -114,13 +116,16 @@ def is_informative(alpha: Bytes) -> bool:
 # --- decisions on the reduced copy -------------------------------------------------------------
 
 
-def find_regions(small: Bytes) -> Regions | None:
-    """Ring and opening on a reduced copy, (h, w, 3) sRGB, or None for anything else."""
+def find_regions(small: Bytes, enlarged: float = 1.0) -> Regions | None:
+    """Ring and opening on a reduced copy, (h, w, 3) sRGB, or None for anything else.
+
+    enlarged : by how much the copy is larger than the photo, if so: thumbnails ring more.
+    """
     lab = bytes_to_lab(small)
     ground = fit_ground(lab)
     if ground.is_plain:
         dev = deviation(lab, ground)
-        parts = _parts_on_plain(lab, dev, ground)
+        parts = _parts_on_plain(lab, dev, ground, max(1.0, enlarged) ** 1.5)
         method = "ground"
     else:
         parts = _parts_on_texture(small)
@@ -147,7 +152,9 @@ class _Parts:
     openings: Mask
 
 
-def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground) -> _Parts | None:
+def _parts_on_plain(
+    lab: Float, dev: Deviation, ground: Ground, ringing: float
+) -> _Parts | None:
     """Ground is what is calm and joined to the frame; its enclosed pieces are openings."""
     noise = 3 * ground.sigma
     shaded = (
@@ -162,17 +169,18 @@ def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground) -> _Parts | None
         ball = max(1, round(share * max(shaded.shape)))
         calm = _opened(shaded & dev.calm, ball)
         outside = connected_to(calm, frame & calm)
-        openings, score = _openings(calm & ~outside, dev, OPENING_RADIUS * _size(~outside))
+        size = _size(_largest(~outside))
+        openings, score = _openings(calm & ~outside, dev, OPENING_RADIUS * size)
         if best is None or score > 1.25 * best[0]:
             best = score, ball, outside, openings
-        if score > CLEAR_OPENING * float(np.square(_size(~outside))):
+        if score > CLEAR_OPENING * size * size:
             break
     assert best is not None
     _, ball, outside, openings = best
     strong = _strong(dev, ~outside) & ~outside
     if strong.mean() < COVERAGE[0] / 4:
         return None
-    known = _reclaimed(lab, outside | openings, dev.calm, max(1.3, 2 * ground.sigma), ball)
+    known = _reclaimed(lab, outside | openings, dev.calm, max(1.3, 2 * ground.sigma), ball, ringing)
     openings = connected_to(known & ~outside, openings) if openings.any() else openings
     likely = ~known
     markers = np.zeros(known.shape, np.int32)
@@ -214,7 +222,7 @@ def _border_strength(part: Mask, edge: Float, reach: int = 4) -> float:
 
 
 def _reclaimed(
-    lab: Float, known: Mask, calm: Mask, tolerance: float, ball: int
+    lab: Float, known: Mask, calm: Mask, tolerance: float, ball: int, ringing: float
 ) -> Mask:
     """Known ground grown up to the edge itself.
 
@@ -230,8 +238,8 @@ def _reclaimed(
     differs = np.abs(lab - local)
     light, colour = differs[..., 0], differs[..., 1:].max(-1)
     around = np.ones((7, 7), np.uint8)
-    same = (total > 1e-3) & (light < np.maximum(tolerance, LIGHT_FOOT * cv2.dilate(light, around)))
-    same &= colour < np.maximum(2 * tolerance, COLOUR_FOOT * cv2.dilate(colour, around))
+    same = (total > 1e-3) & (light < np.maximum(tolerance, ringing * LIGHT_FOOT * cv2.dilate(light, around)))
+    same &= colour < np.maximum(2 * tolerance, ringing * COLOUR_FOOT * cv2.dilate(colour, around))
     corner = same & calm
     grown = known
     for _ in range(ball):
@@ -309,7 +317,11 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     ring = (likely & annulus) | firm | (core & ~parts.openings)
     openings = parts.openings | ((inside > 0.03) & ~firm)
     ring = _without_specks(_main_part(ring), openings) & ~openings
-    return _main_part(ring), _largest(openings)
+    return _main_part(_smoothed(ring) | (ring & firm & ~_smoothed(firm))), _largest(openings)
+
+
+def _smoothed(mask: Mask) -> Mask:
+    return cv2.medianBlur(mask.astype(np.uint8), 5) > 0
 
 
 def _hoop_of(ring: Mask, openings: Mask) -> Hoop | None:
@@ -363,10 +375,10 @@ def _is_ring_like(ring: Mask, opening: Mask | None) -> bool:
 def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
     """Alpha and clean colours along the outlines, full size."""
     height, width = pixels.shape[:2]
-    scale = max(height, width) / max(small.shape[:2])
     reach = 2.5
-    level = _level(regions.ring, reach)
-    full = level if scale == 1 else cv2.resize(level, (width, height), interpolation=cv2.INTER_CUBIC)
+    full = _level(regions.ring, reach)
+    if full.shape != (height, width):
+        full = cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR)
     rows, cols = np.nonzero((full > 8) & (full < 248))
     linear = srgb_to_linear(small)
     ring_colour = _spread_colour(linear, _shrunk(regions.ring, 2), regions.ring)
@@ -493,11 +505,12 @@ def _from_matte(pixels: Bytes, matte: Bytes, method: str) -> Cutout | None:
 
 def _reduced(pixels: Bytes, side: int = DECISION_SIDE) -> Bytes:
     height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
+    scale = min(side / max(height, width), LARGEST_UPSCALE)
+    if abs(scale - 1) < 0.02:
         return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
 
 
 def _grown(mask: Mask, radius: int) -> Mask:
@@ -522,8 +535,10 @@ def _closed(mask: Mask, radius: int) -> Mask:
     return _shrunk(_grown(mask, radius), radius) | mask
 
 
-def _size(mask: Mask) -> float:
+def _size(mask: Mask | None) -> float:
     """Root of the bounding box's area, px."""
+    if mask is None:
+        return 0.0
     rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if rows.size == 0:
         return 0.0
