@@ -1,0 +1,251 @@
+"""Fit the hoop of a ring to the outlines of its silhouette and of its opening.
+
+The hoop is a short cylinder, inner radius R_i, outer radius R_o, axial width w, seen from elevation
+e (0 = at its head, 90 = through the hole). A point at azimuth t from the visible top, radius r,
+axial offset s (positive on the camera's side) sits at
+
+    x = r sin t        y_up = r cos t sin e - s cos e
+
+so the outline is the hull of two R_o ellipses shifted by -+d, d = w/2 cos e, and the hole is what
+two R_i ellipses shifted by -+d have in common. Both are symmetric about the centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from scipy.optimize import least_squares
+
+from anello.imaging.arrays import Float64, Mask
+
+OUTLINE_POINTS = 200
+"""Points kept of each outline."""
+ROBUST_SCALE = 0.015
+"""Outline residual, in outer radii, beyond which a point begins to count as head or damage."""
+USUAL_THICKNESS_RATIO = (0.885, 0.05)
+"""R_i / R_o of rings on sale, mean and spread: 1.4 to 3 mm of metal round a 17 mm finger."""
+USUAL_WIDTH_RATIO = (0.32, 0.22)
+"""w / R_o, mean and spread: bands of 2 to 8 mm."""
+USUAL_ELEVATION_DEG = (45.0, 14.0)
+"""Shop photographs, mean and spread."""
+CROWN = 0.75
+"""Share of d by which the *outer* outline is wider than one ellipse: edges of bands are rounded, so
+the outermost circle is narrower than the band."""
+
+_LOW = np.array([-np.inf, -np.inf, -np.inf, 0.05, 0.66, np.deg2rad(4), 0.005])
+_HIGH = np.array([np.inf, np.inf, np.inf, 10.0, 0.97, np.deg2rad(88), 0.8])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hoop:
+    """A fitted hoop, px of the picture it was fitted in.
+
+    x, y : centre. turn_rad : clockwise from the picture's up to the short axis. outer : R_o.
+    ratio : R_i / R_o. offset : d of the module's text.
+    cost : mean log(1 + (residual / scale)^2) of the outline points; below 0.7 the fit is good.
+    """
+
+    x: float
+    y: float
+    turn_rad: float
+    outer: float
+    ratio: float
+    elevation_rad: float
+    offset: float
+    cost: float
+
+    @property
+    def width(self) -> float:
+        """Axial width w, px."""
+        return 2 * self.offset / max(float(np.cos(self.elevation_rad)), 0.05)
+
+    def scaled(self, factor: float) -> Hoop:
+        """The same hoop in a picture ``factor`` times as large (pixel centres are integers)."""
+        return replace(
+            self,
+            x=(self.x + 0.5) * factor - 0.5,
+            y=(self.y + 0.5) * factor - 0.5,
+            outer=self.outer * factor,
+            offset=self.offset * factor,
+        )
+
+    def to_own_frame(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+        """Along right and up from the centre, in outer radii."""
+        dx, dy = (x - self.x) / self.outer, (y - self.y) / self.outer
+        cos, sin = np.cos(self.turn_rad), np.sin(self.turn_rad)
+        return np.asarray(dx * cos + dy * sin), np.asarray(dx * sin - dy * cos)
+
+    def excess(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
+        """How far points lie outside the silhouette and inside the hole, outer radii (signed)."""
+        u, v = self.to_own_frame(x, y)
+        r = np.maximum(np.hypot(u, v), 1e-6)
+        tilt, d = float(np.sin(self.elevation_rad)), self.offset / self.outer
+        outside = r - hull_radius(u / r, v / r, 1.0, tilt, d * CROWN)
+        inside = hole_radius(u / r, v / r, self.ratio, tilt, d) - r
+        return outside, inside
+
+
+def outline_of(mask: Mask) -> Float64 | None:
+    """(n, 2) points evenly along the outer border of a mask's longest part, between pixels."""
+    padded = cv2.copyMakeBorder(mask.astype(np.uint8) * 255, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
+    # Twice as large and blurred: the contour runs between ring and ground, not on ring pixels.
+    smooth = cv2.GaussianBlur(cv2.resize(padded, None, fx=2, fy=2), (0, 0), 1.5)
+    contours, _ = cv2.findContours(
+        (smooth > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    if not contours:
+        return None
+    longest = max(contours, key=cv2.contourArea)[:, 0].astype(np.float64)
+    if len(longest) < 24:
+        return None
+    points = (longest + 0.5) / 2 - 0.5 - 2
+    step = np.linalg.norm(np.diff(points, axis=0, append=points[:1]), axis=1)
+    along = np.concatenate([[0.0], np.cumsum(step)])
+    want = np.linspace(0, along[-1], OUTLINE_POINTS, endpoint=False)
+    closed = np.vstack([points, points[:1]])
+    return np.stack([np.interp(want, along, closed[:, k]) for k in (0, 1)], 1)
+
+
+def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
+    """Fit all seven parameters, from several starts around the hole's own ellipse."""
+    unit = float(np.ptp(outline, axis=0).max()) / 2
+    hull = cv2.convexHull(hole.astype(np.float32))
+    if len(hull) < 6 or unit < 4:
+        return None
+    (cx, cy), axes, angle = cv2.fitEllipseDirect(hull)
+    major, minor = max(axes) / 2, min(axes) / 2
+    if not np.isfinite([cx, cy, major, minor]).all() or minor < 1:
+        return None
+    # OpenCV's angle is that of the first axis; `up` is the short one.
+    short = np.deg2rad(angle if axes[0] <= axes[1] else angle + 90)
+    best: tuple[float, Float64] | None = None
+    for d in (0.08, 0.3):
+        tilt = np.clip(minor / major + d, 0.1, 0.98)
+        start = np.array(
+            [cx / unit, cy / unit, short + np.pi / 2, major / 0.88 / unit, 0.88, np.arcsin(tilt), d]
+        )
+        # The hole says where the hoop is; the silhouette may be mostly head.
+        room = np.array([0.3 * major / unit, 0.3 * major / unit, np.pi / 4])
+        low, high = _LOW.copy(), _HIGH.copy()
+        low[:3], high[:3] = start[:3] - room, start[:3] + room
+        low[3], high[3] = major / unit, 1.7 * major / unit
+        p, cost = _minimise(
+            start, outline / unit, hole / unit, np.ones(7, bool), low, high
+        )
+        if best is None or cost < best[0]:
+            best = cost, p
+    assert best is not None
+    return _hoop(best[1], unit, best[0])
+
+
+def fit_hoop_to_anchors(outline: Float64, hole: Float64 | None, anchors: Float64) -> Hoop:
+    """Centre, rotation and scale from the two contact points (2, 2); the rest from the outlines."""
+    left, right = anchors
+    half = max(float(np.linalg.norm(right - left)) / 2, 1e-3)
+    middle = (left + right) / 2
+    along = (right - left) / (2 * half)
+    turn = float(np.arctan2(along[1], along[0]))
+    up = np.array([np.sin(turn), -np.cos(turn)])
+    free = np.array([False, False, False, False, True, True, True])
+    p = np.array([0, 0, turn, 1, 0.88, np.deg2rad(45), 0.12])
+    cost = 1.0
+    # The anchors lie on the front rim, d below the centre, and R_o = R_i / ratio: settles in a few.
+    for _ in range(4):
+        p[3] = 1 / p[4]
+        p[:2] = (middle + up * p[6] * p[3] * half) / half
+        p, cost = _minimise(p, outline / half, None if hole is None else hole / half, free)
+    p[3] = 1 / p[4]
+    p[:2] = (middle + up * p[6] * p[3] * half) / half
+    return _hoop(p, half, cost)
+
+
+def hole_radius(sx: Float64, sy: Float64, radius: float, tilt: float, d: float) -> Float64:
+    """Length of unit rays from the centre to the hole's outline."""
+    half = max(radius * tilt, 1e-4)
+    return np.minimum(_ray(sx, sy, radius, half, d), _ray(sx, sy, radius, half, -d))
+
+
+def hull_radius(sx: Float64, sy: Float64, radius: float, tilt: float, d: float) -> Float64:
+    """Length of unit rays from the centre to the silhouette's outline."""
+    half = max(radius * tilt, 1e-4)
+    ends = np.maximum(_ray(sx, sy, radius, half, d), _ray(sx, sy, radius, half, -d))
+    # Between the two ellipses the hull's sides are straight, |x| = R for |y| < d.
+    side = radius / np.maximum(np.abs(sx), 1e-6)
+    return np.where(np.abs(sy) * side < d, side, ends)
+
+
+def _hoop(p: Float64, unit: float, cost: float) -> Hoop:
+    x, y, turn, outer, ratio, elevation, offset = (float(v) for v in p)
+    return Hoop(
+        x * unit, y * unit, turn, outer * unit, ratio, elevation, offset * outer * unit, cost
+    )
+
+
+def _ray(sx: Float64, sy: Float64, half_x: float, half_y: float, shift: float) -> Float64:
+    """Distance along each unit ray from the centre to the far side of a shifted ellipse."""
+    a = (sx / half_x) ** 2 + (sy / half_y) ** 2
+    b = shift * sy / half_y**2
+    c = (shift / half_y) ** 2 - 1
+    return np.asarray((b + np.sqrt(np.maximum(b * b - a * c, 0))) / a)
+
+
+def _residuals(p: Float64, outline: Float64, hole: Float64 | None) -> Float64:
+    """Radial misfit of both outlines in outer radii, then the weak priors."""
+    x, y, turn, outer, ratio, elevation, offset = p
+    up = np.array([np.sin(turn), -np.cos(turn)])
+    right = np.array([np.cos(turn), np.sin(turn)])
+    tilt = float(np.sin(elevation))
+    parts = []
+    for points, radius, d, model in (
+        (outline, 1.0, offset * CROWN, hull_radius),
+        (hole, ratio, offset, hole_radius),
+    ):
+        if points is None:
+            continue
+        delta = (points - (x, y)) / outer
+        u, v = delta @ right, delta @ up
+        r = np.maximum(np.hypot(u, v), 1e-6)
+        parts.append(r - model(u / r, v / r, radius, tilt, d))
+    width = 2 * offset / max(float(np.cos(elevation)), 0.05)
+    prior = np.array(
+        [
+            (ratio - USUAL_THICKNESS_RATIO[0]) / USUAL_THICKNESS_RATIO[1],
+            (width - USUAL_WIDTH_RATIO[0]) / USUAL_WIDTH_RATIO[1],
+            (np.rad2deg(elevation) - USUAL_ELEVATION_DEG[0]) / USUAL_ELEVATION_DEG[1],
+        ]
+    )
+    parts.append(prior * ROBUST_SCALE)
+    return np.concatenate(parts)
+
+
+def _minimise(
+    start: Float64,
+    outline: Float64,
+    hole: Float64 | None,
+    free: Mask,
+    low: Float64 = _LOW,
+    high: Float64 = _HIGH,
+) -> tuple[Float64, float]:
+    """Robust least squares over the free parameters. Returns them and the mean robust cost."""
+    start = np.clip(start, low + 1e-4, high - 1e-4)
+
+    def misfit(q: Float64) -> Float64:
+        p = start.copy()
+        p[free] = q
+        return _residuals(p, outline, hole)
+
+    found = least_squares(
+        misfit,
+        start[free],
+        bounds=(low[free], high[free]),
+        loss="cauchy",
+        f_scale=ROBUST_SCALE,
+        max_nfev=30,
+        x_scale="jac",
+    )
+    p = start.copy()
+    p[free] = found.x
+    residual = _residuals(p, outline, hole)
+    return p, float(np.log1p((residual / ROBUST_SCALE) ** 2).mean())
