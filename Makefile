@@ -29,7 +29,7 @@ docs: models
 
 # The hand networks, from the cache folder or fetched into it.
 models: $(READY)
-	@$(PY) -c "from anello.models import ensure_models; ensure_models()"
+	@$(VENV)/bin/anello models fetch > /dev/null
 
 $(READY): requirements-dev.lock pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'anello needs Python 3.11 or newer; try: make PYTHON=python3.12')"
