@@ -33,6 +33,12 @@ ASPECT_RANGE = (0.35, 1.05)
 PRONG = 0.07
 """Half-width, in outer radii, of what is too thin to be the head's outline."""
 
+TOP_VIEW_DEG = 18.0
+"""Below this elevation the photo shows the top of the head and nothing of its height."""
+
+USUAL_HEIGHT = 1.2
+"""Height of the top above the hoop's axis, in outer radii, where it can't be seen."""
+
 CLIFF = 0.10
 """Fall of the silhouette, in outer radii within CLIFF_RUN of them, that ends the crown: beside it a
 lower part begins (the side stones of a three-stone ring, the shoulders)."""
@@ -70,6 +76,8 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     scale = WORKING_RADIUS / shape.outer_radius_px
     alpha, x, y = _upright(cutout, shape, scale)
     view = View.of_product(shape)
+    if shape.elevation_deg < TOP_VIEW_DEG:
+        return _seen_from_above(alpha, x[0], y[:, 0], shape, scale)
     columns = _head_columns(alpha, x, y, shape.band_width_px * scale / 2, view.elevation)
     if columns is None:
         return None
@@ -105,6 +113,23 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
         height=(height[kept] / scale).astype(np.float32),
         reach=(np.maximum(reach_at[kept], 0) / scale).astype(np.float32),
     )
+
+
+def _seen_from_above(
+    alpha: Mask, x: Float, y: Float, shape: RingShape, scale: float
+) -> Head | None:
+    """The head of a ring photographed straight at its top: its outline is all there is to see."""
+    tops = _tops(alpha, y[:, None])
+    bottoms = -_tops(alpha[::-1], -y[::-1, None])
+    reach = np.where(alpha.any(0), (tops - bottoms) / 2, 0)
+    band = shape.band_width_px * scale / 2
+    wide = np.flatnonzero(reach > band + MIN_EXCESS * WORKING_RADIUS)
+    if len(wide) < 2 * PRONG * WORKING_RADIUS:
+        return None
+    kept = slice(wide[0], wide[-1] + 1)
+    q = (x[kept] / scale).astype(np.float32)
+    height = np.full_like(q, USUAL_HEIGHT * shape.outer_radius_px)
+    return Head(q, height, (reach[kept] / scale).astype(np.float32))
 
 
 def _upright(cutout: Cutout, shape: RingShape, scale: float) -> tuple[Mask, Float, Float]:

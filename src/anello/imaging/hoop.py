@@ -18,7 +18,7 @@ from anello.imaging.arrays import Float, Float64, Mask
 ROUNDNESS = 2.5
 """Exponent of the cross-section's superellipse: 2 is a court band, large is a flat one."""
 
-_COLUMNS, _ROWS, _PROFILE = 91, 48, 65
+_COLUMNS, _ROWS, _PROFILE = 61, 32, 49
 
 
 @dataclass(frozen=True, slots=True)
