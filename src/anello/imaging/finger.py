@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anello.imaging.arrays import Bytes, Float, Float64
-from anello.imaging.color import srgb_to_linear
 from anello.imaging.hand import (
     BONES,
     Finger,
@@ -242,7 +241,7 @@ def _measure(
     coarse = _search_pair(left_score, right_score, w, step)
     paths = _refine(left_score, right_score, coarse, w)
     if step == 1:
-        paths = _settle(srgb_to_linear(strip), paths, w)
+        paths = _settle(strip.astype(np.float32) / np.float32(255), paths, w)
     return frame, paths, _fit_lines(frame, paths, w)
 
 
@@ -339,11 +338,20 @@ def _surroundings(pixels: Bytes, hand: Hand, finger: Finger) -> _Surroundings:
         ends = [points[i] + out * (points[i + 1] - points[i]) for i in (a, b)]
         segments.append((ends[0], ends[1]))
         reach.append(0.35 * expected_width(hand, Finger.MIDDLE))
-    whole = np.concatenate([_finger_colors(pixels, hand, f, 0.25) for f in Finger])
+    return _Surroundings(_hand_skin(pixels, hand, finger), np.array(segments), np.array(reach))
+
+
+def _hand_skin(pixels: Bytes, hand: Hand, finger: Finger) -> list[_Gaussian]:
+    """The finger's own kinds of skin, and those of the other fingers that are like them."""
     own = _finger_colors(pixels, hand, finger, 0.32)
-    skin = _skin_kinds(_log_opponent(whole), _SKIN_KINDS)
-    skin += _skin_kinds(_log_opponent(own), _OWN_SKIN_KINDS)
-    return _Surroundings(skin, np.array(segments), np.array(reach))
+    skin = _skin_kinds(_log_opponent(own), _OWN_SKIN_KINDS)
+    whole = np.concatenate([_finger_colors(pixels, hand, f, 0.25) for f in Finger])
+    neutral = np.zeros(2)
+    for kind in _skin_kinds(_log_opponent(whole), _SKIN_KINDS):
+        # A landmark beside its finger samples the ground: that must not become skin.
+        if _hue_distance(kind[0], skin, neutral) < _SAME_HAND:
+            skin = [*skin, kind]
+    return skin
 
 
 def _finger_colors(pixels: Bytes, hand: Hand, finger: Finger, aside: float) -> Bytes:
@@ -393,7 +401,9 @@ def _kinds(samples: Float, count: int, floor: Float64, min_share: float) -> list
             continue
         covariance = 0.5 * np.cov(members.T) + np.diag(floor**2)
         norm = -0.5 * float(np.linalg.slogdet(covariance)[1])
-        kinds.append((members.mean(axis=0), np.asarray(np.linalg.inv(covariance), np.float64), norm))
+        kinds.append(
+            (members.mean(axis=0), np.asarray(np.linalg.inv(covariance), np.float64), norm)
+        )
     return kinds
 
 
@@ -485,6 +495,8 @@ _BROAD_LOG_P = -2.0
 """log density of "anything else": about one over the volume of colours met, in these features."""
 _SKIN_LIKE = 1.3
 """A kind of ground nearer to shaded skin than this (Mahalanobis) tells nothing."""
+_SAME_HAND = 4.0
+"""Other fingers' skin differs from this finger's by less than this (Mahalanobis)."""
 _CLEARLY_OTHER = 3.0
 """A kind farther than this from skin says in which direction of hue the ground lies."""
 _SHADE_COST, _SHADE_DEPTH = 0.8, 1.2
@@ -711,26 +723,33 @@ def _best_path(local: Float64, shift: NDArray[np.int64]) -> NDArray[np.int64]:
     return path
 
 
-_SETTLE_REACH = (3, 8)
+_SETTLE_REACH = (2, 4)
 """Columns from the edge, on either side, in which skin and ground are sampled."""
+_SETTLE_SPREAD = 2.0
+"""How far the steepest place may be sought, columns (gaussian)."""
+_MIN_RISE = 0.05
+"""Least rise over two columns, as a share of the step across the edge."""
+_CREASE_DEPTH = 0.12
+"""Darker than both sides by this (sum of three encoded channels) is a crease."""
 _MIN_SETTLE_STEP = 0.02
-"""Linear-light step across the edge below which there is nothing to settle on."""
+"""Step across the edge (encoded, 0..1) below which there is nothing to settle on."""
 
 
-def _settle(linear: Float, paths: _Paths, w: float) -> _Paths:
-    """Paths moved to where a pixel is half skin and half what lies beside it, in linear light.
+def _settle(strip_srgb: Float, paths: _Paths, w: float) -> _Paths:
+    """Paths moved to the steepest place between the skin and what lies beside it.
 
-    The search likes the skin's side of a blurred edge; coverage of one half has no such bias.
+    The search works on ratios and likes the darker side of a blurred edge; the encoded values
+    are closest to even on bright and dark grounds (linear light would favour the brighter side).
     """
     # A little smoothing along the finger, none across.
-    calm = cv2.blur(linear, (1, 3)).astype(np.float32)
+    calm = cv2.blur(strip_srgb, (1, 3)).astype(np.float32)
     left = _settle_side(calm, paths.left, -1, w)
     right = _settle_side(calm, paths.right, 1, w)
     return _Paths(left, right, paths.trust_left, paths.trust_right)
 
 
-def _settle_side(linear: Float, path: Float64, outward: int, w: float) -> Float64:
-    rows, cols = linear.shape[:2]
+def _settle_side(srgb: Float, path: Float64, outward: int, w: float) -> Float64:
+    rows, cols = srgb.shape[:2]
     near, far = _SETTLE_REACH
     every = np.arange(rows)[:, None]
     offsets = np.arange(-far, far + 1)
@@ -738,29 +757,35 @@ def _settle_side(linear: Float, path: Float64, outward: int, w: float) -> Float6
     for _ in range(3):
         base = np.round(column).astype(int)
         at = np.clip(base[:, None] + outward * offsets, 0, cols - 1)
-        profile = linear[every, at]
+        profile = srgb[every, at]
         skin = profile[:, offsets <= -near].mean(axis=1)
         ground = profile[:, offsets >= near].mean(axis=1)
         step = ground - skin
         energy = (step**2).sum(axis=1)
         share = ((profile - skin[:, None]) * step[:, None]).sum(axis=2)
-        share = share / np.maximum(energy, 1e-9)[:, None] - 0.5
-        crossing = _crossing(share, offsets)
-        ok = (energy > _MIN_SETTLE_STEP**2) & np.isfinite(crossing)
-        column = np.where(ok, base + outward * np.where(ok, crossing, 0), column)
+        share = share / np.maximum(energy, 1e-9)[:, None]
+        steepest = _steepest(share, offsets)
+        # Darker than both sides is a crease between two fingers: the search knows better.
+        level = profile.sum(axis=2)
+        darkest = np.minimum(level[:, : far - near + 1].mean(1), level[:, far + near :].mean(1))
+        crease = level[:, far] < darkest - _CREASE_DEPTH
+        ok = (energy > _MIN_SETTLE_STEP**2) & np.isfinite(steepest) & ~crease
+        column = np.where(ok, base + outward * np.where(ok, steepest, 0), column)
     column = np.clip(column, path - far, path + far)
     return _smoothed(column, max(1.0, 0.03 * w / _ROW_STEP))
 
 
-def _crossing(value: Float64, offsets: NDArray[np.int64]) -> Float64:
-    """Where each row of (rows, n) goes from below to above 0, nearest to offset 0; else nan."""
-    low, high = value[:, :-1], value[:, 1:]
-    rises = (low < 0) & (high >= 0)
-    at = offsets[:-1] + low / np.minimum(low - high, -1e-9)
-    distance = np.where(rises, np.abs(at), np.inf)
-    pick = np.argmin(distance, axis=1)
+def _steepest(value: Float64, offsets: NDArray[np.int64]) -> Float64:
+    """Where each row of (rows, n), 0 = skin to 1 = ground, rises most near offset 0; or nan."""
+    rise = value[:, 2:] - value[:, :-2]
+    mid = offsets[1:-1]
+    weight = np.maximum(rise, 0) * np.exp(-0.5 * (mid / _SETTLE_SPREAD) ** 2)
+    pick = np.clip(np.argmax(weight, axis=1), 1, rise.shape[1] - 2)
     rows = np.arange(len(value))
-    return np.where(np.isfinite(distance[rows, pick]), at[rows, pick], np.nan)
+    a, b, c = (rise[rows, pick + k] for k in (-1, 0, 1))
+    curve = a - 2 * b + c
+    part = np.where(curve < -1e-6, 0.5 * (a - c) / np.minimum(curve, -1e-6), 0.0)
+    return np.where(b > _MIN_RISE, mid[pick] + np.clip(part, -0.5, 0.5), np.nan)
 
 
 def _smoothed(path: Float64, sigma: float) -> Float64:

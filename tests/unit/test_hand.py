@@ -1,0 +1,197 @@
+"""Pose checks and attitude on constructed sets of points."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from anello.imaging.hand import (
+    BONES,
+    Finger,
+    Hand,
+    HandEvidence,
+    attitude,
+    check_pose,
+    expected_width,
+    finger_chain,
+    no_hand,
+    straightness,
+)
+
+PALM = 270.0
+"""Palm length of the drawn hand, px."""
+_ROOTS = {1: (-0.30, -0.98), 2: (0.0, -1.0), 3: (0.22, -0.93), 4: (0.40, -0.82)}
+_LENGTHS = {1: 1.0, 2: 1.1, 3: 1.0, 4: 0.78}
+_LEAN_DEG = {1: -8, 2: 0, 3: 7, 4: 15}
+SIZE = (800, 900)
+
+
+def drawn_hand(turn_deg: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -> Hand:
+    """The back of a right hand, fingers up, thumb left, turned about the picture's middle."""
+    points = np.zeros((21, 2))
+    points[1:5] = [(-0.28, -0.22), (-0.50, -0.48), (-0.66, -0.70), (-0.80, -0.88)]
+    for finger in (1, 2, 3, 4):
+        lean = np.radians(_LEAN_DEG[finger])
+        along = np.array([np.sin(lean), -np.cos(lean)])
+        for joint, share in enumerate((0.0, 0.46, 0.76, 1.0)):
+            points[1 + 4 * finger + joint] = (
+                np.array(_ROOTS[finger]) + share * _LENGTHS[finger] * along
+            )
+    points = points * PALM
+    middle = points[9].copy()
+    angle = np.radians(turn_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    flat = (points - middle) @ turn.T
+    world = np.column_stack([flat / PALM * 0.095, np.zeros(21)])
+    placed = flat + np.array(SIZE) / 2 + np.array(shift)
+    return Hand(placed, world, "right", True, 0.99, 1, evidence=HandEvidence(1.0, 100.0, 0.05))
+
+
+def failed(
+    hand: Hand, finger: Finger | None = Finger.RING, size: tuple[int, int] = SIZE
+) -> list[str]:
+    return [check.name for check in check_pose(hand, size, finger) if not check.ok]
+
+
+def bent(hand: Hand, finger: Finger, fold: float) -> Hand:
+    """The finger's last two bones turned back by ``fold`` times 180 degrees."""
+    points = hand.points_xy.copy()
+    chain = finger_chain(finger)
+    angle = np.pi * fold
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    for i in chain[2:]:
+        points[i] = points[chain[1]] + turn @ (points[i] - points[chain[1]])
+    return replace(hand, points_xy=points)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_good_hand_passes_any_way_up(degrees: float):
+    hand = drawn_hand(degrees)
+    shifted = replace(hand, points_xy=hand.points_xy + 200)
+    assert failed(shifted, size=(1200, 1300)) == []
+
+
+@pytest.mark.parametrize("finger", list(Finger))
+def test_every_finger_of_a_good_hand_is_free(finger: Finger):
+    assert failed(drawn_hand(), finger) == []
+
+
+def test_slightly_bent_finger_passes():
+    assert failed(bent(drawn_hand(), Finger.INDEX, 0.12)) == []
+
+
+@pytest.mark.parametrize("finger", list(Finger)[1:])
+def test_folded_finger_is_refused(finger: Finger):
+    hand = bent(drawn_hand(), finger, 0.85)
+    assert straightness(hand, finger) < 0.92
+    assert "fingers extended" in failed(hand)
+
+
+def test_palm_is_refused():
+    assert failed(replace(drawn_hand(), dorsal=False)) == ["back of the hand"]
+
+
+def test_two_hands_are_refused():
+    assert failed(replace(drawn_hand(), n_hands=2)) == ["one hand"]
+
+
+def test_tiny_hand_is_refused_for_its_size():
+    checks = check_pose(drawn_hand(), (4000, 4000), Finger.RING)
+    wrong = next(check for check in checks if not check.ok)
+    assert wrong.message == "Hand size should fit in range"
+    assert wrong.code == "PHOTO_CHECK_INVALID"
+
+
+def test_narrow_finger_is_refused():
+    hand = drawn_hand()
+    small = replace(hand, points_xy=hand.points_xy * 0.3)
+    assert "finger width" in failed(small, size=(240, 270))
+
+
+def test_fingertips_outside_the_frame_are_refused():
+    assert failed(drawn_hand(shift=(0, -300))) == ["fingers inside the frame"]
+
+
+def test_wrist_outside_the_frame_is_fine():
+    hand = drawn_hand()
+    lower = hand.points_xy[0, 1] - 20
+    assert failed(hand, size=(800, int(lower))) == []
+
+
+def test_end_on_fingers_are_refused():
+    hand = drawn_hand()
+    points = hand.points_xy.copy()
+    for finger in list(Finger)[1:]:
+        chain = finger_chain(finger)
+        for i in chain[1:]:
+            points[i] = points[chain[0]] + 0.4 * (points[i] - points[chain[0]])
+    assert "fingers visible" in failed(replace(hand, points_xy=points))
+
+
+def test_thumb_that_is_no_skin_is_refused():
+    unseen = replace(drawn_hand(), evidence=HandEvidence(0.1, 50.0, 0.05))
+    assert failed(unseen) == ["thumb seen"]
+
+
+def test_photo_blurred_away_is_refused():
+    assert failed(replace(drawn_hand(), evidence=HandEvidence(1.0, 50.0, 0.8))) == ["sharp"]
+
+
+def test_crossed_finger_is_not_free():
+    hand = drawn_hand()
+    points = hand.points_xy.copy()
+    points[10:13] = points[14:17] + [2.0, -10.0]
+    assert "chosen finger free" in failed(replace(hand, points_xy=points), Finger.RING)
+
+
+def test_no_hand_has_its_own_code():
+    check = no_hand()
+    assert (check.code, check.message) == ("PHOTO_DETECTION_FAIL", "No hand detected")
+
+
+def test_every_check_says_what_to_do():
+    for check in check_pose(drawn_hand(), SIZE, Finger.RING):
+        assert check.remedy
+        assert check.limit
+        assert check.message in (
+            "No hand detected",
+            "Hand pose should be correct",
+            "Hand size should fit in range",
+        )
+
+
+def test_expected_width_grows_with_the_hand():
+    hand = drawn_hand()
+    double = replace(hand, points_xy=2 * hand.points_xy)
+    for finger in Finger:
+        assert expected_width(double, finger) == pytest.approx(2 * expected_width(hand, finger))
+    assert expected_width(hand, Finger.LITTLE) < expected_width(hand, Finger.RING)
+
+
+def test_pitch_stays_in_range_and_follows_the_tilt():
+    hand = drawn_hand()
+    away, towards = hand.world.copy(), hand.world.copy()
+    _, joint = BONES[Finger.RING]
+    away[joint, 2] += 0.03
+    towards[joint, 2] -= 0.03
+    pitches = [
+        attitude(replace(hand, world=world), Finger.RING)[0]
+        for world in (towards, hand.world, away)
+    ]
+    assert pitches == sorted(pitches)
+    assert 3 <= pitches[0] < pitches[2] <= 38
+
+
+def test_thumb_is_rolled_outwards_on_either_hand():
+    right = drawn_hand()
+    left = replace(right, points_xy=right.points_xy * [-1, 1] + [800, 0], side="left")
+    # The thumb of a right hand seen from the back points left: its back turns to the left.
+    assert -70 < attitude(right, Finger.THUMB)[1] < -30
+    assert attitude(left, Finger.THUMB)[1] == pytest.approx(-attitude(right, Finger.THUMB)[1])
+
+
+def test_fingers_roll_little():
+    for finger in list(Finger)[1:]:
+        assert abs(attitude(drawn_hand(), finger)[1]) < 20
