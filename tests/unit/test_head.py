@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rings import photograph, ring_shape
+
+from anello.imaging.head import fit_head
+
+
+def _grey(t: np.ndarray, a: np.ndarray) -> np.ndarray:
+    return np.full((*t.shape, 3), 128.0)
+
+
+def _with_stone(shape, height: float, half_q: float, half_a: float):
+    """A hoop with an elliptical top at ``height``, and the upright wall below its near edge."""
+    cutout = photograph(shape, _grey)
+    e, h = np.radians(shape.elevation_deg), np.radians(shape.head_deg)
+    q, a = np.meshgrid(np.linspace(-half_q, half_q, 400), np.linspace(-half_a, half_a, 400))
+    inside = (q / half_q) ** 2 + (a / half_a) ** 2 <= 1
+    for level in np.linspace(shape.outer_radius_px, height, 40):
+        x = q * np.cos(h) + level * np.sin(h)
+        y = (level * np.cos(h) - q * np.sin(h)) * np.sin(e) - a * np.cos(e)
+        column = np.round(shape.centre_xy[0] + x[inside]).astype(int)
+        row = np.round(shape.centre_xy[1] - y[inside]).astype(int)
+        cutout.alpha[row, column] = 255
+    return cutout
+
+
+def test_a_plain_band_has_no_head() -> None:
+    shape = ring_shape()
+    assert fit_head(photograph(shape, _grey), shape) is None
+
+
+@pytest.mark.parametrize("elevation_deg", [30.0, 42.0, 50.0])
+@pytest.mark.parametrize("height", [240.0, 265.0])
+def test_a_round_stone_gives_its_height_and_size(elevation_deg: float, height: float) -> None:
+    shape = ring_shape(elevation_deg=elevation_deg)
+    head = fit_head(_with_stone(shape, height, 60, 60), shape)
+    assert head is not None
+    assert np.median(head.height) == pytest.approx(height, rel=0.08)
+    assert head.reach.max() == pytest.approx(60, rel=0.25)
+    assert np.ptp(head.q) == pytest.approx(120, rel=0.1)
+
+
+def test_a_head_turned_aside_is_measured_in_its_own_frame() -> None:
+    shape = ring_shape(head_deg=15.0)
+    head = fit_head(_with_stone(shape, 250, 55, 55), shape)
+    assert head is not None
+    assert np.median(head.height) == pytest.approx(250, rel=0.1)
+    assert abs(head.q.mean()) < 12
+
+
+def test_from_straight_above_the_outline_is_the_head() -> None:
+    shape = ring_shape(elevation_deg=3.0)
+    head = fit_head(_with_stone(shape, 240, 70, 50), shape)
+    assert head is not None
+    assert head.reach.max() == pytest.approx(50, rel=0.1)
+
+
+def test_the_fit_does_not_depend_on_the_photo_s_size_or_turn() -> None:
+    heads = []
+    for rotation_deg in (0.0, -28.0):
+        shape = ring_shape(rotation_deg=rotation_deg)
+        upright = _with_stone(ring_shape(), 250, 60, 60)
+        if rotation_deg:
+            import cv2
+
+            m = cv2.getRotationMatrix2D((250.0, 260.0), -rotation_deg, 1.0)
+            upright.alpha[:] = cv2.warpAffine(upright.alpha, m, upright.alpha.shape[::-1])
+        heads.append(fit_head(upright, shape))
+    assert heads[0] is not None
+    assert heads[1] is not None
+    assert np.median(heads[1].height) == pytest.approx(float(np.median(heads[0].height)), rel=0.03)

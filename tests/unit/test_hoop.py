@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anello.imaging.hoop import Hoop, see_hoop
+
+HOOP = Hoop(inner_radius=170.0, outer_radius=200.0, width=70.0)
+
+
+def _samples() -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.mgrid[-120:240:1.0, -210:211:1.0].astype(np.float32)
+    return x, y
+
+
+@pytest.mark.parametrize("elevation_deg", [3, 12, 25, 40])
+def test_what_a_sample_sees_projects_back_onto_the_sample(elevation_deg: float) -> None:
+    elevation = np.radians(elevation_deg)
+    x, y = _samples()
+    seen = see_hoop(HOOP, elevation, x, y)
+    g = seen.r * np.cos(seen.azimuth)
+    back_x = seen.r * np.sin(seen.azimuth)
+    back_y = g * np.sin(elevation) - seen.a * np.cos(elevation)
+    error = np.hypot(back_x - x, back_y - y)[seen.visible]
+    assert error.max() < 1.0
+    assert np.median(error) < 0.1
+
+
+@pytest.mark.parametrize("elevation_deg", [3, 20, 40])
+def test_the_far_half_shows_only_beyond_the_finger(elevation_deg: float) -> None:
+    x, y = _samples()
+    seen = see_hoop(HOOP, np.radians(elevation_deg), x, y)
+    behind = seen.visible & (np.abs(seen.azimuth) > np.pi / 2 + 0.02)
+    assert not (behind & (np.abs(x) < 0.99 * HOOP.inner_radius)).any()
+
+
+def test_the_ends_reach_the_outer_radius_and_the_top_its_height() -> None:
+    elevation = np.radians(20)
+    x, y = _samples()
+    seen = see_hoop(HOOP, elevation, x, y)
+    assert np.abs(x[seen.visible]).max() == pytest.approx(HOOP.outer_radius, abs=1.5)
+    middle = seen.visible & (np.abs(x) < 1)
+    # A rounded band stays inside the box around its cross-section and touches its crest.
+    crest = HOOP.outer_radius * np.sin(elevation)
+    box_top = crest + HOOP.width / 2 * np.cos(elevation)
+    assert crest < y[middle].max() < box_top
+    skin = HOOP.inner_radius * np.sin(elevation) - HOOP.width / 2 * np.cos(elevation)
+    assert y[middle].min() == pytest.approx(skin, abs=1.5)
+
+
+def test_it_is_symmetric() -> None:
+    x, y = _samples()
+    seen = see_hoop(HOOP, 0.3, x, y)
+    assert (seen.visible == seen.visible[:, ::-1]).mean() > 0.9999
+    both = seen.visible & seen.visible[:, ::-1]
+    np.testing.assert_allclose(seen.a[both], seen.a[:, ::-1][both], atol=0.05)
+
+
+def test_normals_are_unit_and_face_the_viewer() -> None:
+    elevation = 0.35
+    x, y = _samples()
+    seen = see_hoop(HOOP, elevation, x, y)
+    t, g, a = (part[seen.visible] for part in seen.normal_tga)
+    assert np.abs(np.sqrt(t**2 + g**2 + a**2) - 1).max() < 0.08  # interpolated
+    towards = g * np.cos(elevation) + a * np.sin(elevation)
+    assert (towards > -0.15).mean() > 0.99

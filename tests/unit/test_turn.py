@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rings import finger_coordinates, finger_site, photograph, ring_shape
+
+from anello.imaging.color import linear_to_srgb, srgb_to_linear
+from anello.imaging.head import Head
+from anello.imaging.hoop import see_hoop
+from anello.imaging.texture import make_texture
+from anello.imaging.turn import hand_from_ring, hoop_of, turn
+
+SIZE = (300, 300)
+
+
+def gradient(t: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """A colour that tells azimuth and axial offset."""
+    return np.stack([127 + 70 * t, 127 + 2.5 * a, np.full_like(t, 90)], -1)
+
+
+def _turned(shape, site, paint=gradient, head=None):
+    layer = turn(make_texture(photograph(shape, paint)), shape, head, site, SIZE)
+    straight = layer.color / np.maximum(layer.alpha, 1e-3)[..., None]
+    return layer, linear_to_srgb(straight).astype(float)
+
+
+@pytest.mark.parametrize("pitch_deg", [5.0, 20.0, 35.0])
+@pytest.mark.parametrize("axis_xy", [(0, -1), (0.5, -1), (1, 0.2), (-0.3, 1)])
+def test_every_pixel_shows_the_point_of_the_ring_that_is_there(pitch_deg, axis_xy) -> None:
+    shape, site = ring_shape(), finger_site(pitch_deg=pitch_deg, axis_xy=axis_xy)
+    layer, rgb = _turned(shape, site)
+    x, y = finger_coordinates(layer, site)
+    scale = hand_from_ring(shape, site)
+    seen = see_hoop(
+        hoop_of(shape),
+        np.radians(pitch_deg),
+        (x / scale).astype(np.float32),
+        (y / scale).astype(np.float32),
+    )
+    # The crest: there the rounded proxy and the drawn cylinder are the same surface.
+    solid = (layer.alpha > 0.99) & seen.visible & (np.abs(seen.a) < 20)
+    solid &= np.abs(seen.azimuth) < 1.2
+    assert solid.sum() > 500
+    expected = gradient(seen.azimuth, seen.a)
+    error = np.abs(rgb - expected)[solid]
+    assert np.median(error) < 1.5
+    assert np.percentile(error, 99) < 10
+
+
+def test_a_ring_turned_in_its_photo_lands_the_same() -> None:
+    site = finger_site()
+    upright, _ = _turned(ring_shape(), site)
+    leaning, _ = _turned(ring_shape(rotation_deg=33.0), site)
+    assert upright.roi == leaning.roi
+    assert np.abs(upright.color - leaning.color).mean() < 0.004
+
+
+def test_the_band_overhangs_the_finger_by_its_thickness() -> None:
+    shape, site = ring_shape(), finger_site(width_px=120.0)
+    layer, _ = _turned(shape, site)
+    x, _ = finger_coordinates(layer, site)
+    reach = np.abs(x[layer.alpha > 0.5]).max()
+    assert reach == pytest.approx(60 * 200 / 170, abs=1.5)
+
+
+def test_the_far_half_of_the_hoop_is_never_read() -> None:
+    """Paint the photo's lower half, where the hoop is behind the finger, in a colour of its own."""
+    shape, site = ring_shape(), finger_site()
+    cutout = photograph(shape, lambda t, a: np.full((*t.shape, 3), 120.0))
+    below = np.zeros(cutout.alpha.shape, bool)
+    below[int(shape.centre_xy[1]) + 90 :] = True
+    cutout.rgb[below] = (0, 255, 0)
+    cutout.alpha[below] = 255
+    layer = turn(make_texture(cutout), shape, None, site, SIZE)
+    green = layer.color[..., 1] - layer.color[..., 0]
+    assert green.max() < 0.02
+
+
+def test_roll_turns_the_head_towards_the_side() -> None:
+    shape = ring_shape()
+    q = np.linspace(-50, 50, 41, dtype=np.float32)
+    reach = np.sqrt(np.maximum(50**2 - q**2, 0)).astype(np.float32)
+    head = Head(q, np.full_like(q, 240.0), reach)
+    cutout = photograph(shape, lambda t, a: np.full((*t.shape, 3), 120.0))
+    row, column = np.mgrid[0:520, 0:520]
+    elevation = np.radians(shape.elevation_deg)
+    top = shape.centre_xy[1] - 240 * np.sin(elevation)
+    stone = ((column - 250) / 50) ** 2 + ((row - top) / (50 * np.cos(elevation))) ** 2 <= 1
+    cutout.rgb[stone], cutout.alpha[stone] = (255, 0, 0), 255
+    texture = make_texture(cutout)
+    for roll_deg in (-40.0, 0.0, 40.0):
+        site = finger_site(roll_deg=roll_deg)
+        layer = turn(texture, shape, head, site, SIZE)
+        x, y = finger_coordinates(layer, site)
+        red = layer.color[..., 0] - layer.color[..., 1] > 0.3
+        scale = hand_from_ring(shape, site)
+        roll, pitch = np.radians(roll_deg), np.radians(site.pitch_deg)
+        assert x[red].mean() == pytest.approx(240 * np.sin(roll) * scale, abs=2)
+        assert y[red].mean() == pytest.approx(240 * np.cos(roll) * np.sin(pitch) * scale, abs=2)
+        # A round stone, squeezed in the product photo, is nearly round again on the hand.
+        along = np.ptp(y[red]) / (2 * 50 * scale)
+        assert along == pytest.approx(np.cos(pitch), abs=0.12)
+
+
+def test_the_layer_is_clipped_to_the_photo() -> None:
+    layer, _ = _turned(ring_shape(), finger_site(centre_xy=(10.0, 150.0)))
+    x0, y0, x1, y1 = layer.roi
+    assert x0 == 0
+    assert layer.alpha.shape == (y1 - y0, x1 - x0)
+
+
+def test_premultiplied_colour_never_exceeds_what_its_coverage_allows() -> None:
+    layer, _ = _turned(ring_shape(), finger_site(), lambda t, a: np.full((*t.shape, 3), 255.0))
+    assert (layer.color <= layer.alpha[..., None] + 1e-3).all()
+    assert srgb_to_linear(np.array([255], np.uint8))[0] == pytest.approx(1.0)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from anello.imaging.warp import crop, displaced, grown_roi, is_empty, placed
+
+
+def test_a_region_grows_within_the_photo() -> None:
+    assert grown_roi((5, 5, 10, 10), 8, (14, 100)) == (0, 0, 14, 18)
+    assert is_empty((4, 4, 4, 9))
+    assert not is_empty((4, 4, 5, 9))
+
+
+def test_placed_and_cropped_are_each_other_s_inverse() -> None:
+    values = np.random.default_rng(1).random((5, 4, 3), np.float32)
+    outer = (10, 20, 30, 40)
+    inner = (12, 23, 16, 28)
+    np.testing.assert_array_equal(crop(placed(values, inner, outer), inner, outer), values)
+    assert placed(values, inner, outer).sum() == pytest.approx(float(values.sum()), rel=1e-6)
+
+
+def test_crop_is_a_view() -> None:
+    photo = np.zeros((10, 10, 3), np.uint8)
+    crop(photo, (2, 3, 5, 6))[:] = 7
+    assert photo[3:6, 2:5].min() == 7
+    assert photo.sum() == 9 * 3 * 7
+
+
+def test_displacement_reads_elsewhere_and_leaves_the_rest_exact() -> None:
+    ramp = np.repeat(np.arange(20, dtype=np.float32)[None, :, None], 20, 0).repeat(3, 2)
+    field = np.zeros((20, 20, 2), np.float32)
+    field[5:10, 5:10, 0] = 1.5
+    moved = displaced(ramp, field)
+    np.testing.assert_allclose(moved[5:10, 5:10], ramp[5:10, 5:10] + 1.5, atol=0.02)
+    field_free = np.ones((20, 20), bool)
+    field_free[5:10, 5:10] = False
+    np.testing.assert_array_equal(moved[field_free], ramp[field_free])
+    np.testing.assert_array_equal(displaced(ramp, 0 * field), ramp)
