@@ -266,8 +266,8 @@ def _decode_jpeg(data: bytes, what: What) -> Photo:
         profile = image.info.get("icc_profile")
         if fast is None or image.mode == "CMYK":  # Pillow knows which way round Adobe's inks are
             pixels = _srgb_pixels(image, profile)
-        elif profile is None and image.mode == "RGB":
-            pixels = fast
+        elif image.mode == "RGB" and (profile is None or _srgb_from(profile, "RGB") is None):
+            pixels = fast  # the common case: nothing to convert, so nothing is copied
         else:
             pixels = _srgb_pixels(Image.fromarray(fast), profile)
         return Photo(_upright(pixels, _turn(image)), None, "jpeg")
@@ -362,13 +362,18 @@ def _srgb_pixels(image: Image.Image, profile: bytes | None) -> Bytes:
     if image.mode.startswith("I"):  # 16-bit grey
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
     elif image.mode in {"1", "L", "LA", "F"}:
-        image = image.convert("L")
+        image = _in_mode(image, "L")
     elif image.mode != "CMYK":
-        image = image.convert("RGB")
+        image = _in_mode(image, "RGB")
     transform = None if profile is None else _srgb_from(profile, image.mode)
     if transform is not None:
-        image = transform.apply(image.convert(transform.input_mode))
-    return np.array(image.convert("RGB"))
+        image = transform.apply(_in_mode(image, transform.input_mode))
+    return np.array(_in_mode(image, "RGB"))
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """`Image.convert`, which copies even where there is nothing to do, where there is."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _srgb_from(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
