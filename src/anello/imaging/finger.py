@@ -284,7 +284,7 @@ def _rectify(source: Bytes, frame: _Frame) -> tuple[Bytes, Float]:
 
 _LOG_OFFSET = 12.0
 """Added to 8-bit values before the logarithm: keeps the noise of dark pixels from ruling."""
-_SKIN_FLOOR = np.array([0.12, 0.035, 0.045])
+_SKIN_FLOOR = np.array([0.12, 0.028, 0.036])
 """Least spread of skin in (log G, log R/G, log B/G): shading, blush, white balance."""
 _SKIN_KINDS, _OWN_SKIN_KINDS = 3, 2
 _LLR_LIMIT = 4.0
