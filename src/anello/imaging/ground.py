@@ -27,6 +27,8 @@ NOISE_FLOOR = 0.6
 
 DETAIL_FLOOR = 0.6
 """Lab units; the faintest step taken for an edge. Silver against grey is 2 to 3 in places."""
+BARE_LIGHT, BARE_CHROMA = 1.0, 2.2
+"""Lab units; this near the field a pixel is ground whatever is beside it."""
 RINGING_SHARE = 0.03
 """JPEG ringing next to an edge, of the edge's own step."""
 
@@ -111,8 +113,8 @@ def fit_ground(lab: Float) -> Ground:
     return Ground(field, sigma, residual)
 
 
-def deviation(lab: Float, ground: Ground) -> Deviation:
-    """Compare a picture with its ground."""
+def deviation(lab: Float, ground: Ground, ringing: float = 1.0) -> Deviation:
+    """Compare a picture with its ground. ``ringing``: how much worse than usual its JPEG is."""
     field = ground.field
     light = lab[..., 0] - field[..., 0]
     shade = (lab[..., 0] + 16) / (field[..., 0] + 16)
@@ -120,7 +122,10 @@ def deviation(lab: Float, ground: Ground) -> Deviation:
     off_b = lab[..., 2] - field[..., 2] * shade
     chroma = np.sqrt(off_a * off_a + off_b * off_b)
     detail = fine_detail(lab)
-    return Deviation(light, chroma, edge_strength(lab), detail, _is_calm(detail))
+    calm = _is_calm(detail, ringing)
+    # Next to strong edges the filter sees the edge; there the bare ground's own colour tells.
+    calm |= (np.abs(light) < BARE_LIGHT * ringing) & (chroma < BARE_CHROMA * ringing)
+    return Deviation(light, chroma, edge_strength(lab), detail, calm)
 
 
 def edge_strength(lab: Float) -> Float:
@@ -143,12 +148,12 @@ def fine_detail(lab: Float, fine: float = 0.7, coarse: float = 3.0) -> Float:
     return np.asarray(step.max(-1), np.float32)
 
 
-def _is_calm(detail: Float) -> Mask:
+def _is_calm(detail: Float, ringing: float) -> Mask:
     """Where ``detail`` is no more than the ground's own noise, or ringing next to strong edges."""
     frame = frame_mask(*detail.shape, share=0.06)
     noise = 4 * float(np.percentile(detail[frame], 75))
-    ringing = RINGING_SHARE * cv2.dilate(detail, np.ones((9, 9), np.uint8))
-    return np.asarray(detail < np.maximum(max(DETAIL_FLOOR, noise), ringing), bool)
+    beside = ringing * RINGING_SHARE * cv2.dilate(detail, np.ones((9, 9), np.uint8))
+    return np.asarray(detail < np.maximum(max(DETAIL_FLOOR, noise), beside), bool)
 
 
 def connected_to(mask: Mask, seeds: Mask) -> Mask:

@@ -30,6 +30,8 @@ USUAL_WIDTH_RATIO = (0.32, 0.22)
 """w / R_o, mean and spread: bands of 2 to 8 mm."""
 USUAL_ELEVATION_DEG = (45.0, 14.0)
 """Shop photographs, mean and spread."""
+POOR_COST = 1.7
+"""Mean robust cost from which a silhouette says nothing about the hoop."""
 CROWN = 0.75
 """Share of d by which the *outer* outline is wider than one ellipse: edges of bands are rounded, so
 the outermost circle is narrower than the band."""
@@ -120,24 +122,45 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         return None
     # OpenCV's angle is that of the first axis; `up` is the short one.
     short = np.deg2rad(angle if axes[0] <= axes[1] else angle + 90)
+    # The hole says where the hoop is: the silhouette may be mostly head.
+    room = np.array([0.35 * major / unit, 0.35 * major / unit, np.pi / 5])
     best: tuple[float, Float64] | None = None
-    for d in (0.08, 0.3):
+    for d, larger in ((0.08, 1.0), (0.3, 1.0), (0.15, 1.3)):
         tilt = np.clip(minor / major + d, 0.1, 0.98)
-        start = np.array(
-            [cx / unit, cy / unit, short + np.pi / 2, major / 0.88 / unit, 0.88, np.arcsin(tilt), d]
-        )
-        # The hole says where the hoop is; the silhouette may be mostly head.
-        room = np.array([0.3 * major / unit, 0.3 * major / unit, np.pi / 4])
+        outer = larger * major / 0.88 / unit
+        start = np.array([cx / unit, cy / unit, short + np.pi / 2, outer, 0.88, 0.0, d])
+        start[5] = np.arcsin(tilt)
         low, high = _LOW.copy(), _HIGH.copy()
         low[:3], high[:3] = start[:3] - room, start[:3] + room
-        low[3], high[3] = major / unit, 1.7 * major / unit
-        p, cost = _minimise(
-            start, outline / unit, hole / unit, np.ones(7, bool), low, high
-        )
+        low[3], high[3] = major / unit, 1.8 * major / unit
+        p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
         if best is None or cost < best[0]:
             best = cost, p
     assert best is not None
+    if best[0] > POOR_COST:
+        # The silhouette is no hoop's (open-work, a pair): the hole alone, with the usual metal.
+        start[[2, 3, 5, 6]] = short + np.pi / 2, major / 0.88 / unit, np.arcsin(tilt), 0.12
+        free = np.array([True, True, True, True, False, True, False])
+        p, _ = _minimise(start, None, hole / unit, free, low, high)
+        return _hoop(p, unit, best[0])
     return _hoop(best[1], unit, best[0])
+
+
+def fit_silhouette(outline: Float64) -> Hoop | None:
+    """A hoop whose hole is not seen, from its (convex) silhouette and what is usual."""
+    unit = float(np.ptp(outline, axis=0).max()) / 2
+    (cx, cy), axes, angle = cv2.fitEllipseDirect(outline.astype(np.float32))
+    major, minor = max(axes) / 2, min(axes) / 2
+    if not np.isfinite([cx, cy, major, minor]).all() or minor < 1:
+        return None
+    turn = np.deg2rad(angle if axes[0] <= axes[1] else angle + 90) + np.pi / 2
+    # Half the short side is R_o sin e + d; where the hole is hidden R_i sin e < d.
+    d = 0.52 * minor / major
+    tilt = np.clip(minor / major - d, 0.1, 0.9)
+    start = np.array([cx / unit, cy / unit, turn, major / unit, 0.9, np.arcsin(tilt), d])
+    free = np.array([True, True, True, True, False, False, True])
+    p, cost = _minimise(start, outline / unit, None, free)
+    return _hoop(p, unit, cost)
 
 
 def fit_hoop_to_anchors(outline: Float64, hole: Float64 | None, anchors: Float64) -> Hoop:
@@ -191,7 +214,7 @@ def _ray(sx: Float64, sy: Float64, half_x: float, half_y: float, shift: float) -
     return np.asarray((b + np.sqrt(np.maximum(b * b - a * c, 0))) / a)
 
 
-def _residuals(p: Float64, outline: Float64, hole: Float64 | None) -> Float64:
+def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Float64:
     """Radial misfit of both outlines in outer radii, then the weak priors."""
     x, y, turn, outer, ratio, elevation, offset = p
     up = np.array([np.sin(turn), -np.cos(turn)])
@@ -222,7 +245,7 @@ def _residuals(p: Float64, outline: Float64, hole: Float64 | None) -> Float64:
 
 def _minimise(
     start: Float64,
-    outline: Float64,
+    outline: Float64 | None,
     hole: Float64 | None,
     free: Mask,
     low: Float64 = _LOW,

@@ -30,9 +30,11 @@ DECISION_SIDE = 640
 """Long side of the reduced copy, px: a thin band (1.5 % of the picture) still has ten pixels."""
 LARGEST_UPSCALE = 2.0
 """Thumbnails are enlarged, so that filters of a few pixels do not span a band."""
+TEXTURE_SIDE = 320
+"""Long side of the copy GrabCut works on, px."""
 SHADOW_DEPTH = 62.0
 """L* units; a cast shadow on a lit table leaves more light than this takes."""
-BALL_SHARES = (0.006, 0.012, 0.02, 0.03)
+BALL_SHARES = (0.006, 0.003, 0.012, 0.02, 0.03)
 """Radius of the trapped ball that floods the ground, of the picture's long side; the first that
 leaves a clear opening is taken, or the one that leaves the clearest."""
 CLEAR_OPENING = 0.12
@@ -41,9 +43,15 @@ LIGHT_FOOT, COLOUR_FOOT = 0.04, 0.08
 """Share of an edge's step that still counts as ground beside it: JPEG ringing, smeared colour."""
 HOOP_COST = 1.6
 """Fits worse than this (see ``Hoop.cost``) decide nothing."""
-OPENING_RADIUS = 0.035
-"""Smallest inscribed radius of an enclosed see-through region, of the ring's size: gaps between
-wires are wider, facets of a stone are smaller."""
+OPENING_RADIUS = 0.02
+"""Smallest inscribed radius of the opening, of the ring's size."""
+GAP_RADIUS = 0.012
+"""The same of gaps between wires, which must be bare ground with a strong border; facets of a stone
+are smaller, or not quite as white."""
+WHITE_GAP = 2.2
+"""How much wider a gap must be among colourless metal or stones to be told from a white facet."""
+GAP_BORDER = 6.0
+"""Lab units per pixel round a gap, on four fifths of its border."""
 COVERAGE = (0.004, 0.80)
 """Share of the picture a ring fills; less is a speck, more is no product photo."""
 
@@ -124,8 +132,9 @@ def find_regions(small: Bytes, enlarged: float = 1.0) -> Regions | None:
     lab = bytes_to_lab(small)
     ground = fit_ground(lab)
     if ground.is_plain:
-        dev = deviation(lab, ground)
-        parts = _parts_on_plain(lab, dev, ground, max(1.0, enlarged) ** 1.5)
+        ringing = max(1.0, enlarged) ** 1.5
+        dev = deviation(lab, ground, ringing)
+        parts = _parts_on_plain(lab, dev, ground, ringing)
         method = "ground"
     else:
         parts = _parts_on_texture(small)
@@ -182,43 +191,63 @@ def _parts_on_plain(
         return None
     known = _reclaimed(lab, outside | openings, dev.calm, max(1.3, 2 * ground.sigma), ball, ringing)
     openings = connected_to(known & ~outside, openings) if openings.any() else openings
+    gaps = _gaps(dev, known, GAP_RADIUS * _size(_largest(~outside)), ringing)
+    openings, known = openings | gaps, known | gaps
     likely = ~known
     markers = np.zeros(known.shape, np.int32)
     markers[_shrunk(known, 1) | (frame & known)] = 1
+    around = _hull(strong | openings)
+    markers[_opened(likely & _weak(dev, likely) & ~around, 1)] = 1
     markers[strong & likely] = 2
     firm = _watershed(dev, markers) & likely
     return _Parts(likely, firm, openings)
 
 
 def _openings(enclosed: Mask, dev: Deviation, radius: float) -> tuple[Mask, float]:
-    """Enclosed calm parts that are ground: the likeliest one even in shade, others only if bare.
+    """The enclosed calm part that is most likely the opening.
 
     The smooth inside wall of a silver hoop is calm and grey too; it is darker than the ground seen
-    through the hole beside it, and not convex, or part of its border is faint. Returns the parts
-    and the best one's score, about its area in px.
+    through the hole beside it, and not convex; rings of shadow have faint borders. Returns the part and
+    its score, about its area in px.
     """
     wide = _wide_parts(enclosed, radius)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(wide.astype(np.uint8))
+    if count < 2:
+        return np.zeros_like(enclosed), 0.0
     scores = np.zeros(count)
-    keep = np.zeros(count, bool)
     for k in range(1, count):
         part = labels == k
         area = float(stats[k, cv2.CC_STAT_AREA])
         light = float(np.median(np.abs(dev.light[part])))
-        scores[k] = area * np.exp(-light / 12) * (area / float(_hull(part).sum())) ** 6
-        keep[k] = light < 5 and _border_strength(part, dev.edge) > 3
+        convex = area / float(_hull(part).sum())
+        border = _border_strength(part, dev.edge, 50)
+        scores[k] = area * np.exp(-light / 12) * convex**6 * min(1.0, (border / 5) ** 2)
     best = int(np.argmax(scores))
-    if count > 1:
-        keep[best] = True
-        keep &= scores > 0.002 * scores[best]
-    return np.asarray(keep[labels], bool), float(scores[best])
+    return labels == best, float(scores[best])
 
 
-def _border_strength(part: Mask, edge: Float, reach: int = 4) -> float:
-    """The fainter fifth of the edges met around a part, Lab units per pixel."""
+def _gaps(dev: Deviation, outside: Mask, radius: float, ringing: float) -> Mask:
+    """Enclosed bare ground seen between the wires of an open-work ring."""
+    bare = (np.abs(dev.light) < ringing) & (dev.chroma < 2.2 * ringing) & ~outside
+    wide = _wide_parts(_opened(bare, 1), radius)
+    count, labels = cv2.connectedComponents(wide.astype(np.uint8), connectivity=4)
+    keep = np.zeros(count, bool)
+    for k in range(1, count):
+        part = labels == k
+        around = _grown(part, 6) & ~_grown(part, 2)
+        coloured = float(np.median(dev.chroma[around])) > 10
+        depth = cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 5).max()
+        keep[k] = _border_strength(part, dev.edge, 20) > GAP_BORDER and (
+            coloured or depth > WHITE_GAP * radius
+        )
+    return np.asarray(keep[labels], bool)
+
+
+def _border_strength(part: Mask, edge: Float, percent: float, reach: int = 4) -> float:
+    """That percentile of the edges met around a part, Lab units per pixel."""
     rim = _grown(part, 2) & ~_grown(part, 1)
     strongest = cv2.dilate(edge, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    return float(np.percentile(strongest[rim], 20)) if rim.any() else 0.0
+    return float(np.percentile(strongest[rim], percent)) if rim.any() else 0.0
 
 
 def _reclaimed(
@@ -235,9 +264,10 @@ def _reclaimed(
     total = cv2.GaussianBlur(weight, (0, 0), sigma)
     local = cv2.GaussianBlur(lab * weight[..., None], (0, 0), sigma)
     local /= total[..., None] + np.float32(1e-6)
+    span = 2 * round(3 * ringing ** (2 / 3)) + 1
     differs = np.abs(lab - local)
     light, colour = differs[..., 0], differs[..., 1:].max(-1)
-    around = np.ones((7, 7), np.uint8)
+    around = np.ones((span, span), np.uint8)
     same = (total > 1e-3) & (light < np.maximum(tolerance, ringing * LIGHT_FOOT * cv2.dilate(light, around)))
     same &= colour < np.maximum(2 * tolerance, ringing * COLOUR_FOOT * cv2.dilate(colour, around))
     corner = same & calm
@@ -261,6 +291,15 @@ def _strong(dev: Deviation, candidates: Mask) -> Mask:
     )
 
 
+def _weak(dev: Deviation, likely: Mask) -> Mask:
+    """Little of everything, as the ring's faded image in a polished table has."""
+    chroma = 0.45 * float(np.percentile(dev.chroma[likely], 90))
+    light = 0.45 * float(np.percentile(np.abs(dev.light[likely]), 90))
+    return np.asarray(
+        (dev.chroma < max(6.0, chroma)) & (np.abs(dev.light) < max(15.0, light)), bool
+    )
+
+
 def _watershed(dev: Deviation, markers: NDArray[np.int32]) -> Mask:
     relief = np.clip(np.abs(dev.light) * 1.2, 0, 255).astype(np.uint8)
     colour = np.clip(dev.chroma * 2.5, 0, 255).astype(np.uint8)
@@ -275,13 +314,16 @@ def _watershed(dev: Deviation, markers: NDArray[np.int32]) -> Mask:
 
 
 def _parts_on_texture(small: Bytes) -> _Parts | None:
-    """GrabCut's colour models, seeded by the frame and the picture's middle."""
+    """GrabCut's colour models, seeded by how unlike the frame's colours a pixel is."""
     height, width = small.shape[:2]
-    scale = min(1.0, 320 / max(height, width))
+    scale = min(1.0, TEXTURE_SIDE / max(height, width))
     tiny = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    seeds = np.full(tiny.shape[:2], cv2.GC_PR_BGD, np.uint8)
-    h, w = seeds.shape
-    seeds[h // 6 : -h // 6, w // 6 : -w // 6] = cv2.GC_PR_FGD
+    h, w = tiny.shape[:2]
+    unlike = _unlike_frame(bytes_to_lab(tiny))
+    inner = ~frame_mask(h, w, 0.06)
+    bar = float(np.percentile(unlike[inner], 85))
+    seeds = np.where((unlike > bar) & inner, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    seeds[(unlike > np.percentile(unlike[inner], 97)) & inner] = cv2.GC_FGD
     seeds[frame_mask(h, w, 0.04)] = cv2.GC_BGD
     cv2.setRNGSeed(0)
     cv2.grabCut(
@@ -295,6 +337,19 @@ def _parts_on_texture(small: Bytes) -> _Parts | None:
     holes = _holes(ring)
     openings = _wide_parts(holes, OPENING_RADIUS * _size(ring))
     return _Parts(ring, ring, openings)
+
+
+def _unlike_frame(lab: Float, clusters: int = 6) -> Float:
+    """(h, w) distance of each pixel's colour from the nearest of the frame's main colours."""
+    frame = lab[frame_mask(*lab.shape[:2], share=0.08)]
+    cv2.setRNGSeed(0)
+    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
+    _, _, centres = cv2.kmeans(frame, clusters, None, stop, 1, cv2.KMEANS_PP_CENTERS)
+    nearest = np.full(lab.shape[:2], np.inf, np.float32)
+    for centre in centres:
+        delta = (lab - centre) * np.array([0.7, 1, 1], np.float32)
+        np.minimum(nearest, np.einsum("ijk,ijk->ij", delta, delta), out=nearest)
+    return np.asarray(cv2.GaussianBlur(np.sqrt(nearest), (0, 0), 1.5), np.float32)
 
 
 def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:

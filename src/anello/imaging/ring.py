@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from anello.imaging.arrays import Float64, Mask
-from anello.imaging.hoop_fit import Hoop, fit_hoop, fit_hoop_to_anchors, outline_of
+from anello.imaging.hoop_fit import Hoop, fit_hoop, fit_hoop_to_anchors, fit_silhouette, outline_of
 from anello.imaging.matting import Cutout
 
 View = Literal["three_quarter", "face", "top", "side"]
@@ -84,6 +84,9 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     if anchors is not None:
         given = (np.asarray(anchors, np.float64).reshape(2, 2) + 0.5) * scale - 0.5
         found: Hoop | None = fit_hoop_to_anchors(outline, opening, given)
+    elif opening is None and _is_convex(solid):
+        found = fit_silhouette(outline)
+        warnings.append("no opening is seen: elevation and width of the band are guesses")
     elif opening is None:
         return _without_opening(solid, scale)
     else:
@@ -143,6 +146,12 @@ def _orient(hoop: Hoop, solid: Mask) -> tuple[Hoop, float, float]:
 
 
 # --- views without an opening ----------------------------------------------------------------------
+
+
+def _is_convex(solid: Mask) -> bool:
+    """Whether a silhouette is that of a plain wide band rather than a head between two ends."""
+    points = cv2.findNonZero(solid.astype(np.uint8))
+    return float(solid.sum()) > 0.95 * float(cv2.contourArea(cv2.convexHull(points)))
 
 
 def _without_opening(solid: Mask, scale: float) -> RingShape | None:
