@@ -46,7 +46,7 @@ def drawn_hand(turn_deg: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -
     flat = (points - middle) @ turn.T
     world = np.column_stack([flat / PALM * 0.095, np.zeros(21)])
     placed = flat + np.array(SIZE) / 2 + np.array(shift)
-    return Hand(placed, world, "right", True, 0.99, 1, evidence=HandEvidence(1.0, 100.0, 0.05))
+    return Hand(placed, world, "right", True, 0.99, 1, evidence=HandEvidence(0.3, 0.05))
 
 
 def failed(
@@ -131,12 +131,35 @@ def test_end_on_fingers_are_refused():
 
 
 def test_thumb_that_is_no_skin_is_refused():
-    unseen = replace(drawn_hand(), evidence=HandEvidence(0.1, 50.0, 0.05))
+    unseen = replace(drawn_hand(), evidence=HandEvidence(3.1, 0.05))
     assert failed(unseen) == ["thumb seen"]
 
 
+def test_thumb_cut_by_the_frame_is_refused():
+    hand = drawn_hand()
+    tip = hand.points_xy[4, 0]
+    moved = replace(hand, points_xy=hand.points_xy - [tip - 1, 0])
+    assert failed(moved) == ["thumb inside the frame"]
+
+
+def test_thumb_shortened_at_the_frame_is_refused():
+    hand = drawn_hand()
+    points = hand.points_xy.copy()
+    for i in (3, 4):
+        points[i] = points[2] + 0.75 * (points[i] - points[2])
+    near = replace(hand, points_xy=points - [points[4, 0] - 20, 0])
+    assert failed(near) == ["thumb inside the frame"]
+
+
+def test_thumb_imagined_on_the_index_finger_is_refused():
+    hand = drawn_hand()
+    points = hand.points_xy.copy()
+    points[2:5] = points[5] + (points[6] - points[5]) * np.array([[-0.3], [0.3], [0.9]])
+    assert "thumb beside the hand" in failed(replace(hand, points_xy=points))
+
+
 def test_photo_blurred_away_is_refused():
-    assert failed(replace(drawn_hand(), evidence=HandEvidence(1.0, 50.0, 0.8))) == ["sharp"]
+    assert failed(replace(drawn_hand(), evidence=HandEvidence(0.3, 0.8))) == ["sharp"]
 
 
 def test_crossed_finger_is_not_free():

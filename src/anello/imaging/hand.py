@@ -6,7 +6,8 @@ index (5-8), middle (9-12), ring (13-16) and little finger (17-20).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
@@ -47,14 +48,12 @@ BONES: Final[dict[Finger, tuple[int, int]]] = {
 class HandEvidence:
     """What the picture itself says of the hand, beside the landmarks.
 
-    thumb_skin : share of the thumb's bones that has the colour of the back of the hand, 0..1.
-    thumb_margin_px : distance of the thumb's tip from the frame, px of the full photo; negative
-        outside.
+    thumb_unlike : how far the thumb's colours are from the nearest ones on the back of the hand,
+        median over the thumb's bones, in usual differences within a hand; 0..1 on good photos.
     edge_width : how far the fingers' edges are smeared, finger widths (10 to 90 %).
     """
 
-    thumb_skin: float
-    thumb_margin_px: float
+    thumb_unlike: float
     edge_width: float
 
 
@@ -198,34 +197,35 @@ def _roll(hand: Hand, finger: Finger) -> float:
 
 _PATCH = 2
 """Half side of the patches averaged for colour, px of the detection copy."""
-_SKIN_SPREAD = np.array([0.30, 0.07, 0.10])
-"""How far skin on the thumb may differ from the back of the hand in log G, log R/G, log B/G."""
+_SKIN_STEP = np.array([0.20, 0.04, 0.05])
+"""Usual difference of two patches of one hand in log G, log R/G, log B/G."""
+_SKIN_OUTLIER = 6.0
+"""Patches farther than this (in steps, any channel) from the median are rings, nails, ground."""
+_BACK_LINES = (
+    (0, 5), (0, 9), (0, 13), (0, 17), (5, 17), (1, 2),
+    (5, 6), (6, 7), (9, 10), (10, 11), (13, 14), (17, 18),
+)  # fmt: skip
+"""Lines between points that run over the back of the hand and the fingers."""
 
 
-def measure_evidence(rgb: Bytes, points_xy: Float64, scale: float) -> HandEvidence:
-    """Thumb colour, thumb margin and sharpness.
+def measure_evidence(rgb: Bytes, points_xy: Float64) -> HandEvidence:
+    """Thumb colour and sharpness.
 
     rgb : (H, W, 3) 8-bit sRGB copy on which the hand was found. points_xy : (21, 2) px of it.
-    scale : px of the full photo a px of the copy.
     """
-    back = _between(points_xy, [(0, 9), (0, 5), (0, 13), (5, 17), (9, 10), (13, 14)], 9)
-    thumb = _between(points_xy, [(2, 3), (3, 4)], 9)
-    skin, _ = _colors(rgb, back)
-    found, inside = _colors(rgb, thumb)
+    skin, inside = _colors(rgb, _between(points_xy, _BACK_LINES, 9))
+    skin = skin[inside] if inside.any() else skin
     centre = np.median(skin, axis=0)
-    spread = np.maximum(_SKIN_SPREAD, 1.5 * np.median(np.abs(skin - centre), axis=0))
-    like = (np.abs(found - centre) / spread).max(axis=1) < 2.5
-    height, width = rgb.shape[:2]
-    x, y = points_xy[TIPS[0]]
-    margin = min(x, y, width - 1 - x, height - 1 - y)
+    skin = skin[(np.abs(skin - centre) / _SKIN_STEP).max(axis=1) < _SKIN_OUTLIER]
+    thumb, _ = _colors(rgb, _between(points_xy, ((2, 3), (3, 4)), 9))
+    apart = np.sqrt((((thumb[:, None] - skin[None]) / _SKIN_STEP) ** 2).sum(axis=2))
     return HandEvidence(
-        thumb_skin=float((like & inside).mean()),
-        thumb_margin_px=float(margin * scale),
+        thumb_unlike=float(np.median(apart.min(axis=1))) if len(skin) else 0.0,
         edge_width=_edge_width(rgb, points_xy),
     )
 
 
-def _between(points: Float64, pairs: list[tuple[int, int]], n: int) -> Float64:
+def _between(points: Float64, pairs: Iterable[tuple[int, int]], n: int) -> Float64:
     t = np.linspace(0.1, 0.9, n)[:, None]
     return np.concatenate([points[a] * (1 - t) + points[b] * t for a, b in pairs])
 
@@ -291,7 +291,16 @@ MIN_LENGTH: Final[dict[Finger, float]] = {
 """Finger over palm length: shorter is folded away or seen end-on; good hands have 0.6 and up."""
 FRAME_TOLERANCE = 0.03
 """Points may lie this far outside the frame, palm lengths: fingertips at the very edge pass."""
-MIN_THUMB_SKIN = 0.5
+MAX_THUMB_UNLIKE = 1.3
+"""Thumb's colours against the hand's: up to 1.04 on good photos, from 1.37 with no thumb."""
+MIN_THUMB_GAP = 0.38
+"""Thumb's tip from the index finger's bones, index widths: a hidden thumb is imagined upon them."""
+MIN_THUMB_LENGTH = 0.38
+"""Thumb (MCP to tip) over the mean of the four fingers: 0.52 to 0.78 on good photos."""
+MIN_THUMB_MARGIN = 0.05
+"""Thumb's tip from the frame, thumb widths: at less than this a third of the nail is cut off."""
+NEAR_FRAME, WHOLE_THUMB = 0.5, 0.57
+"""A thumb that ends this near the frame (widths) must have this length: it may be cut there."""
 MIN_GAP_WIDTHS = 0.45
 """Distance of a finger's bone from other fingers' bones, widths: less is one over another."""
 MAX_EDGE_WIDTH = 0.55
@@ -320,7 +329,7 @@ def check_pose(hand: Hand, size: tuple[int, int], finger: Finger | None = None) 
     """
     checks = [_check_found(hand), _check_one(hand), _check_back(hand), _check_size(hand, size)]
     checks += [_check_frame(hand, size), _check_extended(hand), _check_lengths(hand)]
-    checks.append(_check_thumb_bend(hand))
+    checks += [_check_thumb_bend(hand), _check_thumb_whole(hand, size), _check_thumb_apart(hand)]
     if hand.evidence is not None:
         checks += [_check_thumb_seen(hand.evidence), _check_sharp(hand.evidence)]
     if finger is not None:
@@ -395,10 +404,35 @@ def _check_thumb_bend(hand: Hand) -> PoseCheck:
     return _at_least("thumb extended", value, MIN_THUMB_STRAIGHT, "Stretch the thumb out.")
 
 
+def _check_thumb_whole(hand: Hand, size: tuple[int, int]) -> PoseCheck:
+    """The landmark network draws a cut thumb shorter, so that it ends inside the frame."""
+    tip = hand.points_xy[TIPS[0]]
+    margin = min(*tip, *(np.array(size) - 1 - tip)) / max(expected_width(hand, Finger.THUMB), 1e-9)
+    near = margin < NEAR_FRAME and _thumb_length(hand) < WHOLE_THUMB
+    name, remedy = "thumb inside the frame", "Bring the whole thumb into view."
+    check = _at_least(name, margin, MIN_THUMB_MARGIN, remedy, _SIZE)
+    return replace(check, ok=check.ok and not near)
+
+
+def _check_thumb_apart(hand: Hand) -> PoseCheck:
+    index = np.concatenate([_between(hand.points_xy, ((0, 5), (5, 6), (6, 7)), 40)])
+    gap = np.hypot(*(index - hand.points_xy[TIPS[0]]).T).min()
+    value = float(gap) / max(expected_width(hand, Finger.INDEX), 1e-9)
+    remedy = "Show the whole thumb beside the hand."
+    check = _at_least("thumb beside the hand", value, MIN_THUMB_GAP, remedy)
+    return replace(check, ok=check.ok and _thumb_length(hand) >= MIN_THUMB_LENGTH)
+
+
+def _thumb_length(hand: Hand) -> float:
+    """MCP to tip over the mean length of the four fingers."""
+    fingers = float(np.mean([finger_length(hand, f) for f in list(Finger)[1:]]))
+    return (distance(hand, 2, 3) + distance(hand, 3, 4)) / max(fingers, 1e-9)
+
+
 def _check_thumb_seen(evidence: HandEvidence) -> PoseCheck:
-    return _at_least(
-        "thumb seen", evidence.thumb_skin, MIN_THUMB_SKIN, "Show the whole thumb beside the hand."
-    )
+    ok = evidence.thumb_unlike <= MAX_THUMB_UNLIKE
+    value, limit = round(evidence.thumb_unlike, 3), f"<= {MAX_THUMB_UNLIKE:g}"
+    return PoseCheck("thumb seen", ok, value, limit, _POSE, "Show the whole thumb beside the hand.")
 
 
 def _check_sharp(evidence: HandEvidence) -> PoseCheck:
@@ -417,7 +451,7 @@ def _check_free(hand: Hand, finger: Finger) -> PoseCheck:
     for other in Finger:
         if other != finger:
             chain = finger_chain(other)[1:] if other == Finger.THUMB else finger_chain(other)
-            others.append(_between(hand.points_xy, list(pairwise(chain)), 12))
+            others.append(_between(hand.points_xy, pairwise(chain), 12))
     gap = np.hypot(*(mine[:, None] - np.concatenate(others)[None]).transpose(2, 0, 1)).min()
     value = float(gap) / max(expected_width(hand, finger), 1e-9)
     return _at_least(

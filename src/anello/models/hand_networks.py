@@ -30,6 +30,8 @@ _MIN_PALM_SCORE = 0.5
 """Palm score kept (sigmoid); the value that found 50 of 53 real hands at once."""
 _MIN_PRESENCE = 0.5
 """Landmark network's own "this is a hand"."""
+_FAINT_PALM_SCORE, _FAINT_PRESENCE = 0.05, 0.75
+"""The last try: what hardly looks like a palm counts if the landmark network is sure of it."""
 _NMS_IOU = 0.3
 """Boxes that overlap more than this are averaged by their scores (mediapipe's own value)."""
 _ROI_SCALE = 2.6
@@ -85,8 +87,11 @@ class HandRoi:
 class Detector(Protocol):
     """Anything that finds hands in an 8-bit sRGB picture."""
 
-    def detect(self, rgb: Bytes) -> list[RawHand]:
-        """The hands in the picture, best first; empty when there is none."""
+    def detect(self, rgb: Bytes, *, faint: bool = False) -> list[RawHand]:
+        """The hands in the picture, largest first; empty when there is none.
+
+        faint : also follow up what hardly looks like a palm, if it then looks like a hand.
+        """
         ...
 
 
@@ -186,24 +191,28 @@ class HandNetworks:
         self._landmark = _Network(landmark_path)
         self._anchors = ssd_anchors()
 
-    def detect(self, rgb: Bytes) -> list[RawHand]:
+    def detect(self, rgb: Bytes, *, faint: bool = False) -> list[RawHand]:
         """The hands in an (H, W, 3) 8-bit sRGB picture, largest palm first.
 
         One palm run, then one landmark run for each palm found.
         """
+        min_score = _FAINT_PALM_SCORE if faint else _MIN_PALM_SCORE
+        min_presence = _FAINT_PRESENCE if faint else _MIN_PRESENCE
         hands: list[RawHand] = []
-        for roi, score in self.find_palms(rgb)[:_MAX_HANDS]:
+        for roi, score in self.find_palms(rgb, min_score)[:_MAX_HANDS]:
             hand = self.read_landmarks(rgb, roi, score)
-            if hand.presence > _MIN_PRESENCE and not _is_known(hand, hands):
+            if hand.presence > min_presence and not _is_known(hand, hands):
                 hands.append(hand)
         return sorted(hands, key=lambda hand: -hand.palm_length)
 
-    def find_palms(self, rgb: Bytes) -> list[tuple[HandRoi, float]]:
+    def find_palms(
+        self, rgb: Bytes, min_score: float = _MIN_PALM_SCORE
+    ) -> list[tuple[HandRoi, float]]:
         """Landmark crops with the palm score that gave them, best score first."""
         square, scale, offset = letterbox(rgb, PALM_SIZE)
         raw, logits = self._palm.run(square)
         scores = 1 / (1 + np.exp(-np.clip(logits.reshape(-1), -100, 100).astype(np.float64)))
-        keep = np.flatnonzero(scores > _MIN_PALM_SCORE)
+        keep = np.flatnonzero(scores > min_score)
         if not keep.size:
             return []
         boxes, points = self._decode_palms(raw[0, keep].astype(np.float64), self._anchors[keep])
@@ -293,6 +302,10 @@ def find_hand(pixels: Bytes, detector: Detector) -> Hand | None:
         raws = [_to_full(raw, view) for raw in detector.detect(view.rgb)]
         if raws:
             return _choose(raws, pixels, copy, view.name)
+    for view in (copy, *(_padded(copy, share) for share in _PADDINGS)):
+        raws = [_to_full(raw, view) for raw in detector.detect(view.rgb, faint=True)]
+        if raws:
+            return _choose(raws, pixels, copy, f"{view.name}, faint")
     return None
 
 
@@ -381,7 +394,7 @@ def _choose(raws: Sequence[RawHand], pixels: Bytes, copy: _View, found_by: str) 
         found_by=found_by,
         evidence=None,
     )
-    evidence = measure_evidence(copy.rgb, (points - copy.offset_xy) / copy.scale, copy.scale)
+    evidence = measure_evidence(copy.rgb, (points - copy.offset_xy) / copy.scale)
     return replace(hand, evidence=evidence)
 
 
