@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anello.imaging.arrays import Bytes, Float, Mask
+from anello.imaging.arrays import Bytes, Float, Float64, Mask
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
 from anello.imaging.ground import (
     Deviation,
@@ -48,8 +48,14 @@ OPENING_RADIUS = 0.02
 GAP_RADIUS = 0.012
 """The same of gaps between wires, which must be bare ground with a strong border; facets of a stone
 are smaller, or not quite as white."""
+SHADOW_SECTOR = 0.3
+"""Cotangent of the sector's edge below the hoop, from the vertical, that its shadow falls in."""
+MAIN_OPENING = 0.012
+"""Smallest opening of a hoop, of the ring's box."""
 WHITE_GAP = 2.2
 """How much wider a gap must be among colourless metal or stones to be told from a white facet."""
+FADED = 0.45
+"""A reflection's contrast, of the ring's own."""
 GAP_BORDER = 6.0
 """Lab units per pixel round a gap, on four fifths of its border."""
 COVERAGE = (0.004, 0.80)
@@ -153,12 +159,16 @@ class _Parts:
 
     likely : not calm ground: the ring with its contact shadow and reflection.
     firm : what only a ring can be, grown to the nearest strong edges.
-    openings : enclosed calm ground.
+    opening : the enclosed calm ground that is likeliest the hoop's opening.
+    gaps : other ground seen through the ring.
+    pale : what a shadow or a faded reflection could be.
     """
 
     likely: Mask
     firm: Mask
-    openings: Mask
+    opening: Mask
+    gaps: Mask
+    pale: Mask
 
 
 def _parts_on_plain(
@@ -192,15 +202,13 @@ def _parts_on_plain(
     known = _reclaimed(lab, outside | openings, dev.calm, max(1.3, 2 * ground.sigma), ball, ringing)
     openings = connected_to(known & ~outside, openings) if openings.any() else openings
     gaps = _gaps(dev, known, GAP_RADIUS * _size(_largest(~outside)), ringing)
-    openings, known = openings | gaps, known | gaps
-    likely = ~known
+    likely = ~(known | gaps)
+    weak = _faded(dev, likely)
     markers = np.zeros(known.shape, np.int32)
-    markers[_shrunk(known, 1) | (frame & known)] = 1
-    around = _hull(strong | openings)
-    markers[_opened(likely & _weak(dev, likely) & ~around, 1)] = 1
+    markers[_shrunk(~likely, 1) | (frame & known)] = 1
     markers[strong & likely] = 2
     firm = _watershed(dev, markers) & likely
-    return _Parts(likely, firm, openings)
+    return _Parts(likely, firm, openings, gaps, weak | (shaded & likely))
 
 
 def _openings(enclosed: Mask, dev: Deviation, radius: float) -> tuple[Mask, float]:
@@ -291,13 +299,12 @@ def _strong(dev: Deviation, candidates: Mask) -> Mask:
     )
 
 
-def _weak(dev: Deviation, likely: Mask) -> Mask:
-    """Little of everything, as the ring's faded image in a polished table has."""
-    chroma = 0.45 * float(np.percentile(dev.chroma[likely], 90))
-    light = 0.45 * float(np.percentile(np.abs(dev.light[likely]), 90))
-    return np.asarray(
-        (dev.chroma < max(6.0, chroma)) & (np.abs(dev.light) < max(15.0, light)), bool
-    )
+def _faded(dev: Deviation, likely: Mask) -> Mask:
+    """Little of everything, as the ring's image in a polished table has."""
+    chroma = FADED * float(np.percentile(dev.chroma[likely], 90))
+    light = FADED * float(np.percentile(np.abs(dev.light[likely]), 90))
+    weak = likely & (dev.chroma < max(6.0, chroma)) & (np.abs(dev.light) < max(15.0, light))
+    return _opened(weak, 1)
 
 
 def _watershed(dev: Deviation, markers: NDArray[np.int32]) -> Mask:
@@ -335,8 +342,12 @@ def _parts_on_texture(small: Bytes) -> _Parts | None:
     if ring.mean() < COVERAGE[0]:
         return None
     holes = _holes(ring)
-    openings = _wide_parts(holes, OPENING_RADIUS * _size(ring))
-    return _Parts(ring, ring, openings)
+    wide = _wide_parts(holes, OPENING_RADIUS * _size(ring))
+    opening = _largest(wide)
+    nothing = np.zeros_like(ring)
+    if opening is None:
+        return _Parts(ring, ring, nothing, nothing, nothing)
+    return _Parts(ring, ring, opening, wide & ~opening, nothing)
 
 
 def _unlike_frame(lab: Float, clusters: int = 6) -> Float:
@@ -355,38 +366,73 @@ def _unlike_frame(lab: Float, clusters: int = 6) -> Float:
 def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     """One ring without specks, and its main opening.
 
-    The fitted hoop settles what is faint: inside its outline it is metal, outside of it only
-    firm evidence (the head) stays, so that contact shadows and reflections go.
+    The fitted hoop settles what is faint: between its outlines it is metal. Below the ring, where
+    its shadow and its reflection lie, only the hoop and what neither of them can be stays.
     """
-    likely = _without_specks(_main_part(parts.likely), parts.openings)
-    firm = parts.firm & likely
-    hoop = _hoop_of(likely, parts.openings)
-    if hoop is None or hoop.cost > HOOP_COST:
-        around = _hull(firm | _grown(parts.openings, 2)) if firm.any() else firm
-        ring = _without_specks(firm | (likely & around), parts.openings)
-        return _main_part(ring & ~parts.openings), _largest(parts.openings)
+    see_through = parts.opening | parts.gaps
+    likely = _without_specks(_main_part(parts.likely), see_through)
+    hoop = _hoop_of(likely, parts.opening)
     rows, cols = np.indices(likely.shape, np.float64)
-    outside, inside = hoop.excess(cols, rows)
-    annulus = (outside < 0.02) & (inside < 0.03)
-    core = (outside < -0.02) & (inside < -0.02)
-    ring = (likely & annulus) | firm | (core & ~parts.openings)
-    openings = parts.openings | ((inside > 0.03) & ~firm)
-    ring = _without_specks(_main_part(ring), openings) & ~openings
-    return _main_part(_smoothed(ring) | (ring & firm & ~_smoothed(firm))), _largest(openings)
+    opening = parts.opening
+    if hoop is None or hoop.cost > HOOP_COST:
+        solid = _opened(parts.firm & ~parts.pale, 1)
+        body = _hull(solid | opening) if solid.any() else likely
+        below = rows > _middle(body)[1]
+        ring = likely & ~(below & ~body & _pale_parts(parts, likely))
+        ring = _without_specks(_main_part(ring), see_through)
+    else:
+        outside, inside = hoop.excess(cols, rows)
+        below = (rows - hoop.y) > SHADOW_SECTOR * np.abs(cols - hoop.x)
+        under = below & (outside > 0.015)
+        dropped = under & (parts.pale | _thin_fringe(under & likely, outside))
+        core = (outside < -0.015) & (inside < -0.015) & ~parts.gaps
+        ring = (likely & ~dropped) | core
+        opening = (opening & ~core) | ((inside > 0.02) & ~parts.firm)
+        ring = _without_specks(_main_part(ring), opening | parts.gaps)
+        ring &= ~(opening & (inside > 0.02))
+    ring = _main_part(_smoothed(ring) | (ring & parts.firm & ~_smoothed(parts.firm)))
+    return ring, _main_opening(opening & ~ring, ring)
 
 
-def _smoothed(mask: Mask) -> Mask:
-    return cv2.medianBlur(mask.astype(np.uint8), 5) > 0
+def _pale_parts(parts: _Parts, likely: Mask) -> Mask:
+    """Pale regions that do not lie along the opening, as the sides of a silver band do."""
+    pale = parts.pale & likely
+    return pale & ~connected_to(_opened(pale, 2), _grown(parts.opening, 6))
 
 
-def _hoop_of(ring: Mask, openings: Mask) -> Hoop | None:
-    opening = _largest(openings)
-    if opening is None:
+def _thin_fringe(under: Mask, outside: Float64) -> Mask:
+    """Connected parts under the hoop that reach nowhere far enough out to be a head."""
+    count, labels = cv2.connectedComponents(under.astype(np.uint8))
+    reach = np.zeros(count)
+    np.maximum.at(reach, labels[under], outside[under])
+    return np.asarray((reach < 0.2)[labels] & under, bool)
+
+
+def _middle(mask: Mask) -> tuple[float, float]:
+    """Mean x, y."""
+    rows, cols = np.nonzero(mask)
+    return float(cols.mean()), float(rows.mean())
+
+
+def _hoop_of(ring: Mask, opening: Mask) -> Hoop | None:
+    if not opening.any():
         return None
     outline, hole = outline_of(ring), outline_of(_grown(opening, 1))
     if outline is None or hole is None:
         return None
     return fit_hoop(outline, hole)
+
+
+def _main_opening(openings: Mask, ring: Mask) -> Mask | None:
+    """The largest opening if it can be the hoop's, not just a gap."""
+    largest = _largest(openings)
+    if largest is None or largest.sum() < MAIN_OPENING * _size(ring) ** 2:
+        return None
+    return largest
+
+
+def _smoothed(mask: Mask) -> Mask:
+    return cv2.medianBlur(mask.astype(np.uint8), 5) > 0
 
 
 def _without_specks(ring: Mask, openings: Mask) -> Mask:
