@@ -105,10 +105,22 @@ def warm(hand: bytes, ring: bytes, rounds: int) -> dict[str, Any]:
             spent[name].append((perf_counter() - started) * 1000)
         for step, value in anello.try_on(hand, ring, models=models).report.timings_ms.items():
             steps.setdefault(step, []).append(value)
+    ratios = [
+        promised_ratios({name: values[at] for name, values in spent.items()})
+        for at in range(rounds)
+    ]
     return {
+        "ratios": [median(pair) for pair in zip(*ratios, strict=True)],
         "parts_ms": {name: median(values) for name, values in spent.items()},
         "steps_ms": {name: median(values) for name, values in steps.items()},
     }
+
+
+def promised_ratios(ms: dict[str, float]) -> tuple[float, float]:
+    """Within one round: nothing known over decode + encode + networks; all known over the codec."""
+    codec = ms["decode hand"] + ms["encode"]
+    whole = ms["nothing known"] / (codec + ms["hand networks"])
+    return whole, ms["hand and ring known"] / codec
 
 
 def peak_mb() -> float:
