@@ -125,25 +125,40 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     # The hole says where the hoop is: the silhouette may be mostly head.
     room = np.array([0.35 * major / unit, 0.35 * major / unit, np.pi / 5])
     best: tuple[float, Float64] | None = None
-    for d, larger in ((0.08, 1.0), (0.3, 1.0), (0.15, 1.3)):
-        tilt = np.clip(minor / major + d, 0.1, 0.98)
-        outer = larger * major / 0.88 / unit
-        start = np.array([cx / unit, cy / unit, short + np.pi / 2, outer, 0.88, 0.0, d])
-        start[5] = np.arcsin(tilt)
+    for start in _starts(outline, np.array([cx, cy]), major, minor, short + np.pi / 2, unit):
         low, high = _LOW.copy(), _HIGH.copy()
         low[:3], high[:3] = start[:3] - room, start[:3] + room
-        low[3], high[3] = major / unit, 1.8 * major / unit
+        low[3], high[3] = major / unit, 1.8 * start[3]
         p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
         if best is None or cost < best[0]:
             best = cost, p
     assert best is not None
     if best[0] > POOR_COST:
         # The silhouette is no hoop's (open-work, a pair): the hole alone, with the usual metal.
-        start[[2, 3, 5, 6]] = short + np.pi / 2, major / 0.88 / unit, np.arcsin(tilt), 0.12
+        tilt = np.arcsin(np.clip(minor / major + 0.12, 0.1, 0.98))
+        outer = major / 0.88 / unit
+        start = np.array([cx / unit, cy / unit, short + np.pi / 2, outer, 0.88, tilt, 0.12])
         free = np.array([True, True, True, True, False, True, False])
-        p, _ = _minimise(start, None, hole / unit, free, low, high)
+        p, _ = _minimise(start, None, hole / unit, free)
         return _hoop(p, unit, best[0])
     return _hoop(best[1], unit, best[0])
+
+
+def _starts(
+    outline: Float64, centre: Float64, major: float, minor: float, turn: float, unit: float
+) -> list[Float64]:
+    """Starts from the hole's ellipse, and one from the outline's: a head may hide half the hole."""
+    starts = []
+    for d in (0.08, 0.3):
+        tilt = np.arcsin(np.clip(minor / major + d, 0.1, 0.98))
+        starts.append(np.array([*(centre / unit), turn, major / 0.88 / unit, 0.88, tilt, d]))
+    middle, axes, angle = cv2.fitEllipseDirect(outline.astype(np.float32))
+    long, short = max(axes) / 2, min(axes) / 2
+    if np.isfinite([*middle, long, short]).all() and long < 2 * unit:
+        turn = np.deg2rad(angle if axes[0] <= axes[1] else angle + 90) + np.pi / 2
+        tilt = np.arcsin(np.clip(short / long - 0.12, 0.1, 0.98))
+        starts.append(np.array([*(np.array(middle) / unit), turn, long / unit, 0.88, tilt, 0.12]))
+    return starts
 
 
 def fit_silhouette(outline: Float64) -> Hoop | None:

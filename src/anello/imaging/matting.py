@@ -54,6 +54,8 @@ MAIN_OPENING = 0.012
 """Smallest opening of a hoop, of the ring's box."""
 WHITE_GAP = 2.2
 """How much wider a gap must be among colourless metal or stones to be told from a white facet."""
+ENCLOSED = 0.65
+"""Share of directions in which an opening must have the ring round it; faint sides cost some."""
 FADED = 0.45
 """A reflection's contrast, of the ring's own."""
 GAP_BORDER = 6.0
@@ -137,12 +139,14 @@ def find_regions(small: Bytes, enlarged: float = 1.0) -> Regions | None:
     """
     lab = bytes_to_lab(small)
     ground = fit_ground(lab)
+    parts, method = None, "ground"
     if ground.is_plain:
         ringing = max(1.0, enlarged) ** 1.5
         dev = deviation(lab, ground, ringing)
         parts = _parts_on_plain(lab, dev, ground, ringing)
-        method = "ground"
-    else:
+        if parts is None:
+            return None
+    if parts is None or _fills_frame(parts.likely):
         parts = _parts_on_texture(small)
         method = "texture"
     if parts is None:
@@ -151,6 +155,12 @@ def find_regions(small: Bytes, enlarged: float = 1.0) -> Regions | None:
     if not _is_ring_like(ring, opening):
         return None
     return Regions(ring, opening, method, 0.85 if method == "ground" else 0.5)
+
+
+def _fills_frame(likely: Mask) -> bool:
+    """Whether what is not plain ground runs along the frame: then the ground was not plain."""
+    frame = frame_mask(*likely.shape, share=0.01)
+    return float(likely[frame].mean()) > 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,20 +193,23 @@ def _parts_on_plain(
     )
     frame = frame_mask(*shaded.shape, share=0.01)
     best: tuple[float, int, Mask, Mask] | None = None
+    strong = shaded
     for share in BALL_SHARES:
         # A ball that fits through the ground but not through the gaps of a faint outline.
         ball = max(1, round(share * max(shaded.shape)))
         calm = _opened(shaded & dev.calm, ball)
         outside = connected_to(calm, frame & calm)
         size = _size(_largest(~outside))
-        openings, score = _openings(calm & ~outside, dev, OPENING_RADIUS * size)
+        if best is None:
+            strong = _strong(dev, ~outside) & ~outside
+        openings, score = _openings(calm & ~outside, dev, strong, OPENING_RADIUS * size)
         if best is None or score > 1.25 * best[0]:
             best = score, ball, outside, openings
         if score > CLEAR_OPENING * size * size:
             break
     assert best is not None
     _, ball, outside, openings = best
-    strong = _strong(dev, ~outside) & ~outside
+    strong &= ~outside
     if strong.mean() < COVERAGE[0] / 4:
         return None
     known = _reclaimed(lab, outside | openings, dev.calm, max(1.3, 2 * ground.sigma), ball, ringing)
@@ -211,7 +224,9 @@ def _parts_on_plain(
     return _Parts(likely, firm, openings, gaps, weak | (shaded & likely))
 
 
-def _openings(enclosed: Mask, dev: Deviation, radius: float) -> tuple[Mask, float]:
+def _openings(
+    enclosed: Mask, dev: Deviation, strong: Mask, radius: float
+) -> tuple[Mask, float]:
     """The enclosed calm part that is most likely the opening.
 
     The smooth inside wall of a silver hoop is calm and grey too; it is darker than the ground seen
@@ -230,8 +245,20 @@ def _openings(enclosed: Mask, dev: Deviation, radius: float) -> tuple[Mask, floa
         convex = area / float(_hull(part).sum())
         border = _border_strength(part, dev.edge, 50)
         scores[k] = area * np.exp(-light / 12) * convex**6 * min(1.0, (border / 5) ** 2)
+        if _enclosure(part, strong) < ENCLOSED:
+            scores[k] = 0
     best = int(np.argmax(scores))
+    if scores[best] == 0:
+        return np.zeros_like(enclosed), 0.0
     return labels == best, float(scores[best])
+
+
+def _enclosure(part: Mask, strong: Mask, sectors: int = 48) -> float:
+    """Share of the directions from a part's middle in which there is strong evidence of ring."""
+    x, y = _middle(part)
+    rows, cols = np.nonzero(strong)
+    turn = np.arctan2(rows - y, cols - x) / (2 * np.pi) + 0.5
+    return float(np.unique((turn * sectors).astype(int) % sectors).size / sectors)
 
 
 def _gaps(dev: Deviation, outside: Mask, radius: float, ringing: float) -> Mask:
@@ -371,7 +398,7 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     """
     see_through = parts.opening | parts.gaps
     likely = _without_specks(_main_part(parts.likely), see_through)
-    hoop = _hoop_of(likely, parts.opening)
+    hoop = _hoop_of(likely, parts.opening, parts.pale)
     rows, cols = np.indices(likely.shape, np.float64)
     opening = parts.opening
     if hoop is None or hoop.cost > HOOP_COST:
@@ -414,12 +441,19 @@ def _middle(mask: Mask) -> tuple[float, float]:
     return float(cols.mean()), float(rows.mean())
 
 
-def _hoop_of(ring: Mask, opening: Mask) -> Hoop | None:
+def _hoop_of(ring: Mask, opening: Mask, pale: Mask) -> Hoop | None:
+    """The hoop, from outlines without those that a shadow below the ring may have drawn."""
     if not opening.any():
         return None
     outline, hole = outline_of(ring), outline_of(_grown(opening, 1))
     if outline is None or hole is None:
         return None
+    delta = outline - hole.mean(0)
+    inner = np.round(outline - 3 * delta / np.linalg.norm(delta, axis=1)[:, None]).astype(int)
+    below = delta[:, 1] > SHADOW_SECTOR * np.abs(delta[:, 0])
+    doubtful = below & pale[inner[:, 1].clip(0, len(pale) - 1), inner[:, 0].clip(0, pale.shape[1] - 1)]
+    if doubtful.sum() < 0.45 * len(outline):
+        outline = outline[~doubtful]
     return fit_hoop(outline, hole)
 
 
@@ -571,6 +605,10 @@ def _repair_alpha(pixels: Bytes, alpha: Bytes) -> Bytes:
     inside = _shrunk(_closed(solid, max(1, round(0.004 * size))), max(1, round(0.004 * size)))
     repaired = alpha.copy()
     repaired[pin | (inside & ~wide & ~_grown(wide, 2))] = 255
+    # A shadow kept in the file: a broad half-transparent part; the ring's own edge is narrow.
+    soft = (repaired > 0) & (repaired < 235)
+    broad = _opened(soft, max(2, round(0.006 * size)))
+    repaired[soft & _grown(broad, max(2, round(0.01 * size)))] = 0
     keep = _grown(_main_part(repaired > 24), 1)
     repaired[~keep] = 0
     return repaired
