@@ -36,7 +36,7 @@ class Light:
 
 # ------------------------------------------------------------------ estimating
 
-FRONTAL = np.array([0.0, -0.45, 0.89], np.float32)
+FRONTAL = np.array([0.0, -0.31, 0.95], np.float32)
 """Direction assumed where the hand does not tell: over the viewer's shoulder, a bit from above."""
 
 
@@ -110,9 +110,12 @@ PROFILE = np.linspace(-0.84, 0.84, 9)
 PRIOR_SPREAD = 0.6
 """How strongly an unclear hand is pulled to FRONTAL (sigma of the prior, radians)."""
 
-SHADING_NOISE = 0.12
+SHADING_NOISE = 0.15
 """Relative error of a profile: albedo, bounced light, neighbours' shadows, and a finger that is no
 cylinder."""
+
+THUMB_WEIGHT = 0.1
+"""Say of a thumb's profile: the thumb is rolled and flat, hardly the cylinder it is taken for."""
 
 LARGEST_MISFIT = 0.3
 """Relative error at which a profile is an outlier: something else than skin lies across it."""
@@ -128,8 +131,8 @@ def _direction(profiles: Profiles, ground: Float64) -> tuple[Float, float, float
     """Light direction, ambient share and confidence. ground : (2,) see `_ground_gradient`.
 
     How the skin's brightness follows its normal: Y = g (a (1 + n_z) / 2 + (1 - a) max(0, n.l)), a
-    sky dome and one lamp, with a gain g of its own for each profile (its albedo and distance from the
-    lamp). All directions before the picture and shares a are tried; the answer is their mean,
+    sky dome and one lamp, with a gain g of its own for each profile (its albedo and distance from
+    the lamp). All directions before the picture and shares a are tried; the answer is their mean,
     weighted by likelihood.
     """
     if len(profiles.value) == 0:
@@ -257,7 +260,7 @@ def _hand_profiles(
             points[a] * 0.2 + points[b] * 0.8,
             float(width),
             pitch,
-            1.0,
+            THUMB_WEIGHT if a < 5 else 1.0,
         )
         for (a, b), width in zip(PHALANGES, widths, strict=True)
     ]
@@ -379,26 +382,29 @@ ROOM = 0.20
 """Radiance of the room that polished metal on a hand mirrors, over that of white paper there, in a
 room with one window. Read off path-traced scenes, like the next three."""
 
-ROOM_UNDER_SKY = 0.70
+ROOM_UNDER_SKY = 0.75
 """The same where the light comes from everywhere."""
 
 LAMP_RADIANCE = 1.3
 """Radiance of a wide lamp or window, over that of the paper it lights."""
 
-LAMP_SHARPNESS = 5.0
-"""Concentration of the lamp's mirror image: exp(k (cos - 1)) falls to half at 30 degrees."""
+LAMP_SHARPNESS = 4.0
+"""Concentration of the lamp's mirror image: exp(k (cos - 1)) falls to half at 34 degrees."""
 
 METAL_REFLECTANCE = 0.85
 """Luminance that polished metal returns: silver 0.95, yellow gold 0.78 (Johnson & Christy 1972)."""
 
-REPLACED = 0.7
+REPLACED = 0.8
 """Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
 
-DETAIL_SIGMA = 0.05
+DETAIL_SIGMA = 0.04
 """Blur that parts the studio's reflections from engraving, edges and pave, in ring widths."""
 
 HORIZON = (-0.45, 0.10)
 """Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
+
+SHADED_BELOW = 0.5
+"""Brightness of the skin and ground that the ring mirrors: it shades what lies beneath it."""
 
 SKIN_MIRRORED = 0.18
 """Share of skin in the light of metal that faces the viewer: soft reflections reach round."""
@@ -406,6 +412,9 @@ SKIN_MIRRORED = 0.18
 HIGHLIGHT_FROM, HIGHLIGHT_TO = 0.86, 0.97
 """Quantiles of the ring's own luminance between which a pixel becomes a highlight, the mirror image
 of a lamp. A lamp stays as bright as the photo's white, while the room around it darkens."""
+
+HIGHLIGHT_KEPT = 0.5
+"""Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
 
 HIGHLIGHT_WIDTH = 0.15
 """Least luminance between the two, or the noise of a blown-out plateau would turn to glitter."""
@@ -422,16 +431,16 @@ def shading(normal: Float, light: Light) -> Float:
 def mirrored_room(normal: Float, light: Light) -> Float:
     """(..., 3) radiance that a perfect mirror of this normal shows the viewer.
 
-    The ray to the viewer (0, 0, 1) comes from r = 2 (n.v) n - v: from the room with its lamp where r
-    points up, from the hand and the table where it points down.
+    The ray to the viewer v = (0, 0, 1) comes from r = 2 (n.v) n - v: from the room with its lamp
+    where r points up, from the hand and the table where it points down.
     """
     facing = normal[..., 2]
     ray = 2 * facing[..., None] * normal - np.array([0, 0, 1], np.float32)
     lamp = np.exp(LAMP_SHARPNESS * (ray @ light.direction_xyz - 1))
     room = ROOM + (ROOM_UNDER_SKY - ROOM) * light.ambient**2
     above = light.level * (room + (1 - light.ambient) * LAMP_RADIANCE * lamp)
-    up = _smoothstep(ray[..., 2], *HORIZON)[..., None]
-    below = (light.skin + light.surround) / 2
+    up = smoothstep(ray[..., 2], *HORIZON)[..., None]
+    below = SHADED_BELOW * (light.skin + light.surround) / 2
     return np.asarray(up * above[..., None] * light.colour + (1 - up) * below, np.float32)
 
 
@@ -456,8 +465,8 @@ def relight(
     straight = (color / np.maximum(alpha, 1e-3)[..., None]).astype(np.float32)
     value = np.maximum(luminance(straight), 1e-3)
     highlight = _highlights(value, alpha, inside)
-    gain = np.log(_studio_to_hand(value, inside, normal, light, highlight))
-    hoop = _hoopness(height, inside) * REPLACED
+    gain = np.log(np.maximum(_studio_to_hand(value, inside, normal, light, highlight), 1e-4))
+    hoop = REPLACED * _hoopness(height, inside) * (1 - HIGHLIGHT_KEPT * highlight)
     mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
     studio = _blurred(value, alpha, DETAIL_SIGMA * _extent(inside))
     replaced = np.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
@@ -474,16 +483,14 @@ def _studio_to_hand(
     middle = max(float(np.median(value[inside])), 0.05)
     room = ROOM * 1.2 + (ROOM_UNDER_SKY - ROOM * 1.2) * light.ambient**2
     base = min(light.level * room / middle, 1.0)
-    peak = min(light.level, 1.0)
+    peak = min(float(np.sqrt(light.level)), 1.0)  # lamps in a dim room still shine
     tone = base + (peak - base) * highlight * 0.9
     skin = light.skin / max(float(luminance(light.skin)), 1e-4)
     share = SKIN_MIRRORED * (1 - highlight)[..., None]
     matte = shading(normal, light)
     matte = np.clip(matte / max(float(matte[inside].mean()), 1e-3), 0.6, 1.4)
     tone = tone * np.where(inside, matte, 1) ** (0.5 * (1 - highlight))
-    return np.asarray(
-        tone[..., None] * (light.colour * (1 - share) + skin * share), np.float32
-    )
+    return np.asarray(tone[..., None] * (light.colour * (1 - share) + skin * share), np.float32)
 
 
 def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
@@ -492,7 +499,7 @@ def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
     low, high = np.quantile(calm[inside], [HIGHLIGHT_FROM, HIGHLIGHT_TO])
     middle = max((float(low) + float(high)) / 2, HIGHLIGHT_WIDTH)
     half = max((float(high) - float(low)) / 2, HIGHLIGHT_WIDTH / 2)
-    return _smoothstep(calm, middle - half, middle + half)
+    return smoothstep(calm, middle - half, middle + half)
 
 
 def _hoopness(height: Float | None, inside: Mask) -> Float:
@@ -500,7 +507,7 @@ def _hoopness(height: Float | None, inside: Mask) -> Float:
     if height is None:
         return np.ones(inside.shape, np.float32)
     band = max(float(np.percentile(height[inside], 30)), 1.0)
-    return 1 - _smoothstep(height, 1.15 * band, 1.5 * band)
+    return 1 - smoothstep(height, 1.15 * band, 1.5 * band)
 
 
 def _extent(inside: Mask) -> float:
@@ -518,6 +525,7 @@ def _blurred(value: Float, alpha: Float, sigma: float) -> Float:
     )
 
 
-def _smoothstep(x: Float, low: float, high: float) -> Float:
+def smoothstep(x: Float | np.float32, low: float, high: float) -> Float:
+    """0 below ``low``, 1 above ``high``, smooth between."""
     t = np.clip((x - low) / max(high - low, 1e-3), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

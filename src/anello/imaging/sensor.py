@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from anello.imaging.arrays import Float
+from anello.imaging.arrays import Float, Float64, Mask
 
 RESAMPLED_SIGMA_PX = 0.5
 """Blur that the turn leaves in the layer: one prefiltered, anti-aliased resampling."""
@@ -77,7 +77,7 @@ def estimate_grain(patch: Float, skin: Float) -> Grain:
         return NO_GRAIN
     root = np.sqrt(np.maximum(patch, 0))
     luma = root.mean(axis=2)
-    chroma = (root[..., 0] - root[..., 2]) / np.float32(np.sqrt(2))
+    chroma = np.asarray((root[..., 0] - root[..., 2]) / np.sqrt(2), np.float32)
     reach = _correlation_reach(luma, inside)
     gain = _mask_gain(reach)
     relative = _quiet_sigma(luma, inside) / gain
@@ -129,7 +129,7 @@ def _blurred_sigma(reach_px: float) -> float:
 SECOND_DIFFERENCE = np.array([1, -2, 1], np.float64)
 
 
-def _quiet_sigma(values: Float, inside: np.ndarray) -> float:
+def _quiet_sigma(values: Float, inside: Mask) -> float:
     """Robust sigma of the mixed second difference over the quieter half of ``inside``."""
     kernel = np.outer(SECOND_DIFFERENCE, SECOND_DIFFERENCE).astype(np.float32)
     response = np.abs(cv2.filter2D(values, cv2.CV_32F, kernel))
@@ -138,32 +138,36 @@ def _quiet_sigma(values: Float, inside: np.ndarray) -> float:
     return MAD_TO_SIGMA * float(np.median(response[quiet]))
 
 
+def _blurred_correlation(reach_px: float) -> Float64:
+    """(6,) correlation of blurred white noise with itself at 0, 1, ... px, of OpenCV's Gaussian."""
+    if reach_px < 0.2:
+        return np.asarray(np.eye(1, 6)[0], np.float64)
+    size = int(2 * np.ceil(4 * reach_px) + 1)
+    kernel = np.asarray(cv2.getGaussianKernel(size, reach_px)).ravel()
+    full = np.correlate(kernel, kernel, "full")[size - 1 :]
+    return np.asarray(np.pad(full, (0, 6))[:6] / full[0])
+
+
 def _mask_gain(reach_px: float) -> float:
     """How much the mixed second difference amplifies noise of this reach and unit sigma."""
-    if reach_px < 0.2:
-        return 6.0  # sqrt(6) each way
-    lag = np.exp(-(np.array([0.0, 1.0, 2.0]) ** 2) / (4 * reach_px**2))
-    one_way = 6 * lag[0] - 8 * lag[1] + 2 * lag[2]
-    return float(max(one_way, 1e-3))
+    r = _blurred_correlation(reach_px)
+    return float(max(6 * r[0] - 8 * r[1] + 2 * r[2], 1e-3))
 
 
-def _correlation_reach(values: Float, inside: np.ndarray) -> float:
+def _correlation_reach(values: Float, inside: Mask) -> float:
     """Gaussian sigma of the noise from the correlation of neighbouring second differences."""
-    d1 = cv2.filter2D(values, cv2.CV_32F, SECOND_DIFFERENCE[None, :].astype(np.float32))
-    near = np.asarray(d1[:, :-1] * d1[:, 1:])
-    ok = inside[:, :-1] & inside[:, 1:]
-    limit = 9 * np.median(d1[inside] ** 2) + 1e-12
-    ok &= np.abs(near) < limit
-    own = np.minimum(d1[inside] ** 2, limit).mean() + 1e-12
-    measured = float(near[ok].mean() / own)
-    reaches = np.linspace(0, 1.2, 25)
+    d = np.asarray(cv2.filter2D(values, cv2.CV_32F, SECOND_DIFFERENCE[None, :].astype(np.float32)))
+    # Wrinkles and hairs are not noise: beyond four sigmas they are cut.
+    limit = 4 * MAD_TO_SIGMA * float(np.median(np.abs(d[inside]))) + 1e-9
+    d = np.clip(d, -limit, limit)
+    pair = inside[:, :-1] & inside[:, 1:]
+    measured = float((d[:, :-1] * d[:, 1:])[pair].mean() / ((d[inside] ** 2).mean() + 1e-18))
+    reaches = np.r_[0, np.linspace(0.2, 1.2, 21)]
     return float(reaches[np.argmin([abs(_lag_one(r) - measured) for r in reaches])])
 
 
 def _lag_one(reach_px: float) -> float:
     """Correlation at one pixel of the second difference of noise blurred by ``reach_px``."""
-    lags = np.arange(6.0)
-    r = np.exp(-(lags**2) / (4 * reach_px**2)) if reach_px > 0.05 else (lags == 0) * 1.0
+    r = _blurred_correlation(reach_px)
     at_zero = 6 * r[0] - 8 * r[1] + 2 * r[2]
-    at_one = 7 * r[1] - 4 * r[0] - 4 * r[2] + r[3]
-    return float(at_one / at_zero)
+    return float((7 * r[1] - 4 * r[0] - 4 * r[2] + r[3]) / at_zero)

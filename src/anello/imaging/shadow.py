@@ -9,53 +9,58 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from anello.imaging.arrays import Float, Float64, Roi
+from anello.imaging.arrays import Float, Float64, Mask, Roi
 from anello.imaging.color import luminance
 from anello.imaging.finger import FingerSite
 from anello.imaging.frame import FingerFrame, finger_frame, hand_outline
-from anello.imaging.lighting import Light
+from anello.imaging.lighting import Light, smoothstep
 
 DEFAULT_SHADOW = 0.15
 
-RESPONSE = 4.0
-"""Curvature of the slider: 0.15 already gives 0.46 of the physical shadow's density."""
+RESPONSE = 6.0
+"""Curvature of the slider: 0.15 already gives 0.6 of the physical shadow's density."""
 
-ROUNDED = 0.6
-"""Height of the straight wall that shades the skin as a ring's rounded rim does, over its own."""
+CREST_WITHIN = 0.07
+"""How far behind the rim its crest is looked for, in finger widths: a face seen at 30 degrees."""
 
-KEPT_BY_METAL = 0.62
-"""Share of the sky's light cut off by the rim that is really missing: metal mirrors the rest back.
-This and the numbers down to CAST were measured on path-traced rings (overcast, windows, suns)."""
+# The numbers down to CREVICE were fitted to the optical density that path-traced rings of metal add
+# to skin, by distance from the rim and the lamp's cosine over the skin (windows, suns, overcast).
 
-LAMP_CUT = 0.5
-"""Share of a grazing lamp's light that is missing right at the rim: half of a window lies behind it."""
+RIM_DENSITY_SKY = 0.65
+"""Density at the rim where the light comes from everywhere."""
 
-LAMP_CUT_FACING = 0.1
-"""The same where the lamp stands over the skin: the rim throws its light back onto the skin."""
+RIM_DENSITY_GRAZING = 0.95
+"""Density at the rim where a lamp grazes the skin: what light there is comes past the ring."""
 
-LAMP_REACH = 0.8
-"""How far the rim's shadow goes in a grazing lamp, in heights of the rim."""
+LAMP_FALL = (1.3, 0.9)
+"""That falls by exp(-a x - b x^2) as the lamp's cosine rises by x: metal throws a high lamp's light
+back onto the skin at its foot."""
 
-LAMP_SHORTENING = 6.0
-"""How much shorter it gets as the lamp rises over the skin: reach / (1 + shortening * cosine)."""
+GRAZING_COSINE = -0.3
+"""Cosine at which x starts: a window is wide and reaches past the terminator."""
+
+REACH_OF_WIDTH, REACH_OF_HEIGHT = 0.03, 0.30
+"""The density falls to 1/e within this many finger widths plus rim heights."""
+
+CREVICE, CREVICE_REACH = 0.45, 0.016
+"""Density of the corner between near rim and skin, where no light gets in, and its reach in finger
+widths."""
+
+TALLEST_RIM = 0.12
+"""Height, in finger widths, above which a head's foot shades no farther: there is light beneath."""
+
+ONE_LAMP, OVERCAST = 0.2, 0.7
+"""Ambient shares between which the two laws are mixed."""
+
+END_FADE = 0.6
+"""How much of the contact shadow is lost at the silhouette, where the band turns away below."""
 
 LAMP_WRAP = 0.3
 """How far past the terminator the lamp still counts, as a cosine: windows are wide."""
 
-CREVICE = 0.5
-"""Extra darkness in the corner between rim and skin, where no light finds its way in."""
-
-CREVICE_REACH = 0.06
-"""How far that reaches, in heights of the rim."""
-
-END_GAIN = 0.15
-"""How much darker it gets where the band dives behind the finger, at |across| = 1."""
-
-OPEN_GALLERY = 0.3
-"""Share of a head's height above the band that lets light through beneath it."""
-
-CAST = 0.25
+CAST = 0.12
 """Darkness of the core of a shadow thrown clear of the rim: by the head, and on a neighbour."""
 
 LAMP_SPREAD = 0.35
@@ -80,8 +85,8 @@ SCATTER_SIGMA = np.array([0.020, 0.010, 0.006], np.float32)
 SCATTER_DENSITY = np.array([0.93, 1.03, 1.08], np.float32)
 """Optical density of the shadow in R, G, B over its mean: what leaks in under the skin is red."""
 
-DARKEST = 0.02
-"""No multiplier below this: even the darkest crease of a photo has some light."""
+DENSEST = 3.0
+"""No density above this: even the darkest crease of a photo has some light."""
 
 
 def response(shadow: float) -> float:
@@ -103,25 +108,26 @@ def shadow_matte(
     alpha, height : (h, w) of the layer; height in px above the skin. skin : (h, w) in [0, 1], where
     a shadow may fall. shadow : 0 gives exactly 1 everywhere, 1 the physical shadow.
     """
-    none = np.ones((*alpha.shape, 3), np.float32)
+    matte = np.ones((*alpha.shape, 3), np.float32)
     if shadow <= 0 or not (alpha > 0.5).any():
-        return none
+        return matte
     surface = _surface(alpha, height, site, roi)
-    kept = (1 - _contact(surface, site, light)) * (1 - CAST * _cast(surface, site, light))
-    density = -np.log(np.maximum(kept, DARKEST))
+    density = _contact(surface, site, light)
+    density = density - np.log1p(-CAST * _cast(surface, site, light))
+    density = np.minimum(density, DENSEST)
     strength = response(shadow) * skin
     for channel in range(3):
         sigma = max(float(SCATTER_SIGMA[channel]) * site.width_px, 0.3)
         soft = np.asarray(cv2.GaussianBlur(density, (0, 0), sigma), np.float32)
-        none[..., channel] = np.exp(-strength * SCATTER_DENSITY[channel] * soft)
-    return none
+        matte[..., channel] = np.exp(-strength * SCATTER_DENSITY[channel] * soft)
+    return matte
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Surface:
     """The ring on the finger, (h, w) each. distance : px on the skin to the ring's nearest rim.
-    height : px of the ring at that rim. side : which rim, 1 on the tip's side of the ring, -1 on the
-    wrist's. alpha : of the layer. band : px of the band over the skin."""
+    height : px of the ring at that rim. side : which rim, 1 on the tip's side of the ring, -1 on
+    the wrist's. alpha : of the layer. band : px of the band over the skin."""
 
     alpha: Float
     distance: Float
@@ -137,7 +143,10 @@ def _surface(alpha: Float, height: Float, site: FingerSite, roi: Roi) -> _Surfac
         (~cover).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = _nearest_pixel(labels, cover)
-    rim = np.maximum(height.ravel()[nearest].reshape(height.shape), 0.5).astype(np.float32)
+    # The foot of the near face lies on the skin; what shades is the crest behind it.
+    reach = max(round(CREST_WITHIN * site.width_px), 1)
+    crest = cv2.dilate(height * cover, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    rim = np.maximum(crest.ravel()[nearest].reshape(height.shape), 0.5).astype(np.float32)
     rim = np.asarray(cv2.GaussianBlur(rim, (0, 0), max(0.03 * site.width_px, 0.5)), np.float32)
     # What rises from the skin shows nearer to the tip, so the rim's foot is hidden on that side.
     h, w = alpha.shape
@@ -152,45 +161,27 @@ def _surface(alpha: Float, height: Float, site: FingerSite, roi: Roi) -> _Surfac
 
 
 def _contact(surface: _Surface, site: FingerSite, light: Light) -> Float:
-    """Share of the light that the rim takes from the skin at its foot."""
-    normal = surface.frame.normal
-    cosine = normal @ light.direction_xyz
-    lamp = (1 - light.ambient) * np.maximum(cosine + LAMP_WRAP, 0) / (1 + LAMP_WRAP)
-    lit = lamp / (lamp + light.ambient * (1 + normal[..., 2]) / 2 + np.float32(1e-3))
-    grazing = 1 - np.clip(cosine, 0, 1)
-    reach = surface.height * LAMP_REACH / (1 + LAMP_SHORTENING * (1 - grazing))
-    # A lamp on the other side of the ring is cut off more, one on this side less.
-    along = float(np.asarray(site.axis_xy, np.float32) @ light.direction_xyz[:2])
-    behind = np.clip(1 - surface.side * along, 0.3, 1.7)
-    cut = behind * (LAMP_CUT_FACING + (LAMP_CUT - LAMP_CUT_FACING) * grazing)
-    from_lamp = cut * np.exp(-surface.distance / np.maximum(reach, 0.3))
-    ends = 1 + END_GAIN * np.clip(np.abs(surface.frame.across), 0, 1) ** 4
-    taken = (lit * from_lamp + (1 - lit) * KEPT_BY_METAL * _sky(surface)) * ends
-    corner = CREVICE * np.exp(-surface.distance / (CREVICE_REACH * surface.height))
-    return np.asarray(1 - (1 - np.clip(taken, 0, 0.97)) * (1 - corner), np.float32)
-
-
-def _sky(surface: _Surface) -> Float:
-    """Share of a diffuse sky that the ring hides, standing on the skin like a wall.
-
-    A wall of height h at distance d hides (1 - d / sqrt(d^2 + h^2)) / 2 of it (form factor of a
-    half plane seen from the floor). Under an overhanging head the lower part of the wall, up to g, lets
-    light through: the form factors of h and g are subtracted.
-    """
-    d = surface.distance
-    cover = surface.alpha > 0.5
-    wall = ROUNDED * surface.height
-    gap = OPEN_GALLERY * np.maximum(surface.height - 1.5 * surface.band, 0)
-    hidden = 0.5 * (d / np.hypot(d, np.maximum(gap, 1e-3)) - d / np.hypot(d, wall))
-    return np.asarray(np.where(cover, 0.5, hidden), np.float32)
+    """Optical density of the shadow at the foot of the rim."""
+    cosine = surface.frame.normal @ light.direction_xyz
+    x = np.maximum(cosine - GRAZING_COSINE, 0)
+    lamp = RIM_DENSITY_GRAZING * np.exp(-LAMP_FALL[0] * x - LAMP_FALL[1] * x * x)
+    share = float(smoothstep(np.float32(light.ambient), ONE_LAMP, OVERCAST))
+    at_rim = share * RIM_DENSITY_SKY + (1 - share) * lamp
+    height = np.minimum(surface.height, TALLEST_RIM * site.width_px)
+    reach = REACH_OF_WIDTH * site.width_px + REACH_OF_HEIGHT * height
+    corner = CREVICE * np.exp(-surface.distance / (CREVICE_REACH * site.width_px))
+    near_side = np.clip(-surface.side, 0, 1)
+    round_off = 1 - END_FADE * smoothstep(np.abs(surface.frame.across), 0.7, 1.0)
+    density = at_rim * np.exp(-surface.distance / reach) + corner * near_side
+    return np.asarray(density * round_off, np.float32)
 
 
 def _cast(surface: _Surface, site: FingerSite, light: Light) -> Float:
     """Share of the light that the ring keeps from skin away from its rim.
 
     Rays are followed from the skin towards the lamp over a height field in the camera's frame: the
-    finger is a cylinder, the ring a larger one on it, a neighbour lies a little lower. On the ring's
-    own finger only what stands over the band counts: the band's own shadow is `_contact`.
+    finger is a cylinder, the ring a larger one on it, a neighbour lies a little lower. On the
+    ring's own finger only what stands over the band counts: the band's own shadow is `_contact`.
     """
     scale = min(MARCH_WIDTH / site.width_px, 1.0)
     h, w = surface.alpha.shape
@@ -249,7 +240,7 @@ def lamp_directions(middle: Float) -> Float:
     return np.concatenate([middle[None], around]).astype(np.float32)
 
 
-def _nearest_pixel(labels: np.ndarray, cover: np.ndarray) -> np.ndarray:
+def _nearest_pixel(labels: NDArray[np.int32], cover: Mask) -> NDArray[np.int64]:
     """(h * w,) flat index of the nearest covered pixel, from OpenCV's labels of those pixels."""
     index_of_label = np.zeros(int(labels.max()) + 1, np.int64)
     flat = np.flatnonzero(cover)

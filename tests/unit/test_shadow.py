@@ -1,0 +1,145 @@
+"""The ring's shadow: where it may fall, how it grows, and where the light puts it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cylinders import ROI, band_layer, lamp, lit_finger, upright_site
+
+from anello.imaging.frame import finger_frame
+from anello.imaging.shadow import (
+    DEFAULT_SHADOW,
+    bulge_displacement,
+    response,
+    shadow_matte,
+    skin_matte,
+)
+
+SITE = upright_site()
+LIGHT = lamp((0.6, -0.3, 0.75))
+FRAME = finger_frame(SITE, ROI)
+
+
+def matte(shadow: float, light=LIGHT, site=SITE, skin=None):
+    alpha, height = band_layer(site)
+    if skin is None:
+        skin = np.ones_like(alpha)
+    return shadow_matte(alpha, height, site, light, shadow, skin, ROI)
+
+
+def test_none_is_exactly_none():
+    assert (matte(0.0) == 1).all()
+
+
+def test_nothing_without_a_ring():
+    empty = np.zeros((240, 240), np.float32)
+    assert (shadow_matte(empty, empty, SITE, LIGHT, 1.0, empty + 1, ROI) == 1).all()
+
+
+def test_it_deepens_steadily():
+    steps = np.stack([matte(s) for s in (0.0, 0.05, 0.15, 0.5, 1.0)])
+    assert (np.diff(steps, axis=0) <= 1e-7).all()
+    assert steps.min() > 0
+    assert steps.max() <= 1
+
+
+def test_the_default_already_reads_as_a_shadow():
+    assert 0.4 < response(DEFAULT_SHADOW) < 0.7
+    assert response(1.0) == pytest.approx(1)
+    beside = (np.abs(FRAME.across) < 0.3) & (np.abs(FRAME.along + 11) < 1)
+    assert 0.65 < matte(DEFAULT_SHADOW, lamp((0, 0, 1), 0.9))[beside].mean() < 0.9
+
+
+def test_only_skin_receives_it():
+    skin = (FRAME.across < 0).astype(np.float32)
+    shaded = matte(1.0, skin=skin)
+    assert (shaded[skin == 0] == 1).all()
+    assert (shaded[skin == 1] < 0.9).any()
+
+
+def test_it_is_tight_along_both_rims():
+    shaded = matte(1.0, lamp((0, 0, 1), 0.9))[..., 1]
+    middle = np.abs(FRAME.across) < 0.3
+    for side in (-1, 1):
+        rim = middle & (np.abs(FRAME.along * side - 10) < 1.5)
+        away = middle & (np.abs(FRAME.along * side - 45) < 4)
+        assert shaded[rim].mean() < 0.75
+        assert shaded[away].mean() > 0.97
+
+
+def test_red_is_shaded_least():
+    shaded = matte(1.0)
+    beside = (np.abs(FRAME.across) < 0.5) & (np.abs(FRAME.along + 12) < 3)
+    red, green, blue = shaded[beside].mean(0)
+    assert red > green > blue
+
+
+def test_it_is_deeper_away_from_the_lamp():
+    shaded = matte(1.0, lamp((0.8, 0, 0.6), 0.15))[..., 1]
+    rim = (np.abs(FRAME.along + 13) < 4) & (np.abs(FRAME.across) < 0.75)
+    lit, dark = rim & (FRAME.across > 0.3), rim & (FRAME.across < -0.3)
+    assert shaded[dark].mean() < shaded[lit].mean() - 0.1
+
+
+def test_mirror_images_have_mirrored_shadows():
+    left = matte(1.0, lamp((-0.7, 0, 0.7)))
+    right = matte(1.0, lamp((0.7, 0, 0.7)))
+    # The finger's middle is at column 120 of 240: columns 1 and 239 are its mirror images.
+    assert np.allclose(left[:, 1:], right[:, 1:][:, ::-1], atol=0.02)
+
+
+def test_a_neighbouring_finger_is_shaded_on_the_far_side():
+    alpha, height = band_layer(SITE, height_px=30.0)
+    skin = np.ones_like(alpha)
+    shaded = shadow_matte(alpha, height, SITE, lamp((0.85, 0, 0.5), 0.1), 1.0, skin, ROI)[..., 1]
+    band = np.abs(FRAME.along) < 10
+    left = band & (FRAME.across < -1.5) & (FRAME.across > -2)
+    right = band & (FRAME.across > 1.5) & (FRAME.across < 2)
+    assert shaded[left].mean() < shaded[right].mean() - 0.01
+
+
+def test_skin_is_the_finger_and_what_has_its_colour():
+    picture = lit_finger(SITE, LIGHT)
+    neighbour = np.s_[:, 200:235]
+    picture[neighbour] = np.array([0.40, 0.23, 0.16], np.float32)
+    skin = skin_matte(picture, SITE, ROI)
+    assert (
+        skin[np.abs(FRAME.across) < 0.9][FRAME.along[np.abs(FRAME.across) < 0.9] < 90].min() > 0.9
+    )
+    assert skin[:, 60:75].max() < 0.1  # the ground
+    assert skin[:, 208:228].mean() > 0.9
+
+
+def test_a_hand_mask_overrules_colour_elsewhere():
+    picture = lit_finger(SITE, LIGHT)
+    picture[:, 200:235] = np.array([0.40, 0.23, 0.16], np.float32)
+    hand = (np.abs(FRAME.across) < 1.05).astype(np.float32)
+    assert skin_matte(picture, SITE, ROI, hand)[:, 208:228].max() < 0.1
+
+
+def test_the_bulge_swells_both_sides_alike_and_stays_near():
+    field = bulge_displacement(SITE, 16.0, ROI)
+    beside = (np.abs(np.abs(FRAME.along) - 16) < 2) & (np.abs(np.abs(FRAME.across) - 1) < 0.05)
+    outward = field[..., 0] * np.sign(FRAME.across)
+    assert (outward[beside] < 0).all()  # the photo is read further in: the outline moves out
+    assert 0.005 * SITE.width_px < np.abs(field).max() < 0.025 * SITE.width_px
+    assert np.allclose(field[np.abs(FRAME.along) > 0.5 * SITE.width_px], 0)
+    assert np.allclose(field[np.abs(FRAME.across) > 1.4], 0)
+    assert np.allclose(field[..., 0][:, 1:], -field[..., 0][:, 1:][:, ::-1], atol=1e-4)
+
+
+def test_nothing_given_is_written_to():
+    alpha, height = band_layer(SITE)
+    skin = np.ones_like(alpha)
+    before = alpha.copy(), height.copy(), skin.copy()
+    shadow_matte(alpha, height, SITE, LIGHT, 1.0, skin, ROI)
+    for was, now in zip(before, (alpha, height, skin), strict=True):
+        assert (was == now).all()
+
+
+def test_a_turned_finger_turns_its_shadow():
+    turned = replace(upright_site(angle_deg=180), pitch_deg=SITE.pitch_deg)
+    upside_down = matte(1.0, lamp((-0.6, 0.3, 0.75)), turned)
+    assert np.allclose(upside_down[1:, 1:], matte(1.0)[1:, 1:][::-1, ::-1], atol=0.03)
