@@ -7,7 +7,7 @@ below the pixel. Two passes: the second strip follows the axis that the first on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import TypeAlias
@@ -154,6 +154,7 @@ def locate_site(
     width_now = float(np.clip(fit.width, 0.7 * width, 1.4 * width))
     width_now = float(np.sqrt(width_now * np.sqrt(width_now * width)))
     frame, paths, fit = _measure(source, middle, axis, width_now, 1, around)
+    fit = _tempered(fit, bone / length, width, finger)
     centre = fit.middle_at(target, bone / length)
     return _site(pixels, hand, finger, location, centre, frame, paths, fit)
 
@@ -220,6 +221,21 @@ class _Fit:
         """
         along = (target_xy - self.point_xy) @ bone_xy / (self.axis_xy @ bone_xy)
         return self.point_xy + along * self.axis_xy
+
+
+_FULL_TRUST = 0.4
+"""Confidence from which the silhouettes alone are believed."""
+_THUMB_AXIS_TRUST = 0.6
+"""A thumb's silhouettes taper to the web on one side: its bone counts for the axis, too."""
+
+
+def _tempered(fit: _Fit, bone_xy: Float64, expected: float, finger: Finger) -> _Fit:
+    """Where the silhouettes are in doubt, axis and width drawn towards what the landmarks say."""
+    trust = min(1.0, fit.confidence / _FULL_TRUST)
+    axis_trust = trust * (_THUMB_AXIS_TRUST if finger == Finger.THUMB else 1.0)
+    axis = axis_trust * fit.axis_xy + (1 - axis_trust) * bone_xy
+    width = float(np.exp(trust * np.log(max(fit.width, 1.0)) + (1 - trust) * np.log(expected)))
+    return replace(fit, axis_xy=axis / np.hypot(*axis), width=width)
 
 
 def _measure(
@@ -872,8 +888,8 @@ def _profile_sigmas(pixels: Bytes, points: Float64, outward: Float64) -> list[fl
     where = (at - low).astype(np.float32)
     values = cv2.remap(
         part.astype(np.float32),
-        where,
-        np.empty(0),
+        where[..., 0],
+        where[..., 1],
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 import cv2
 import numpy as np
 
-from anello.imaging.arrays import Bytes, Float, Float64
+from anello.imaging.arrays import Bytes, Float64
 
 WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP = 0, 5, 9, 17
 TIPS = (4, 8, 12, 16, 20)
@@ -141,7 +141,7 @@ def straightness(hand: Hand, finger: Finger) -> float:
 
 # --- attitude ------------------------------------------------------------------------------------
 
-_PITCH_PRIOR = 21.0
+_PITCH_PRIOR = 22.0
 _PITCH_PER_WORLD = 0.2
 _WORLD_PITCH_MEAN = -7.0
 _PITCH_PER_LOG_LENGTH = -22.0
@@ -261,9 +261,9 @@ def _edge_width(rgb: Bytes, points: Float64) -> float:
             at = (points[a] + share * (points[b] - points[a]) + t[:, None] * across).astype(
                 np.float32
             )
-            profile: Float = cv2.remap(
-                grey, at[None], np.empty(0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )[0].astype(np.float32)
+            x, y = at[None, :, 0], at[None, :, 1]
+            sampled = cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            profile = sampled[0].astype(np.float32)
             steep = float(np.abs(np.diff(profile)).max())
             reach = float(np.ptp(profile))
             if reach > 12:
@@ -297,13 +297,14 @@ MIN_THUMB_GAP = 0.38
 """Thumb's tip from the index finger's bones, index widths: a hidden thumb is imagined upon them."""
 MIN_THUMB_LENGTH = 0.38
 """Thumb (MCP to tip) over the mean of the four fingers: 0.52 to 0.78 on good photos."""
-MIN_THUMB_MARGIN = 0.05
+MIN_THUMB_MARGIN = 0.02
 """Thumb's tip from the frame, thumb widths: at less than this a third of the nail is cut off."""
 NEAR_FRAME, WHOLE_THUMB = 0.5, 0.57
 """A thumb that ends this near the frame (widths) must have this length: it may be cut there."""
 MIN_GAP_WIDTHS = 0.45
 """Distance of a finger's bone from other fingers' bones, widths: less is one over another."""
-MAX_EDGE_WIDTH = 0.55
+MAX_EDGE_WIDTH = 0.34
+"""Good photos have 0.05 to 0.12 finger widths; 0.34 is a blur (sigma) of a seventh of a finger."""
 
 _POSE = "Hand pose should be correct"
 _SIZE = "Hand size should fit in range"

@@ -328,7 +328,7 @@ def _views(pixels: Bytes, copy: _View) -> Iterator[_View]:
     for balanced in (_neutral(copy.rgb), _warm(copy.rgb)):
         again = replace(copy, rgb=balanced, name="white balance")
         yield again
-        yield _padded(again, _PADDINGS[0])
+        yield from (_padded(again, share) for share in _PADDINGS)
     yield from _tiles(_shrunk(pixels, _TILE_PICTURE))
 
 
