@@ -167,7 +167,7 @@ def test_a_dim_warm_room_leaves_no_studio_sheen():
     color, alpha, normal = a_ring()
     lit = relight(color, alpha, normal, warm_dim(), 1.0)
     assert luminance(lit[alpha > 0]).mean() < 0.4 * luminance(color[alpha > 0]).mean()
-    assert luminance(lit).max() > 2 * np.median(luminance(lit[alpha > 0]))  # highlights alive
+    assert luminance(lit).max() > 1.5 * np.median(luminance(lit[alpha > 0]))  # highlights alive
 
 
 def test_relighting_keeps_premultiplied_colour_within_alpha():

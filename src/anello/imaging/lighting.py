@@ -413,7 +413,7 @@ HIGHLIGHT_FROM, HIGHLIGHT_TO = 0.86, 0.97
 """Quantiles of the ring's own luminance between which a pixel becomes a highlight, the mirror image
 of a lamp. A lamp stays as bright as the photo's white, while the room around it darkens."""
 
-HIGHLIGHT_KEPT = 0.5
+HIGHLIGHT_KEPT = 0.7
 """Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
 
 HIGHLIGHT_WIDTH = 0.15
