@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -107,12 +106,22 @@ def load_models() -> Models:
     from anello.models import ensure_models, load_models
 
     ensure_models()
-    sys.stderr.flush()
-    kept = os.dup(2)
+    with _stderr_silenced():
+        return load_models()
+
+
+@contextmanager
+def _stderr_silenced() -> Iterator[None]:
+    """Within, native code writes its stderr nowhere."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it was closed by the caller: silent already
+        yield
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        return load_models()
+        yield
     finally:
         os.dup2(kept, 2)
         os.close(kept)
