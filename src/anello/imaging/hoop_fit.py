@@ -139,7 +139,10 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         outer = major / 0.88 / unit
         start = np.array([cx / unit, cy / unit, short + np.pi / 2, outer, 0.88, tilt, 0.12])
         free = np.array([True, True, True, True, False, True, False])
-        p, _ = _minimise(start, None, hole / unit, free)
+        low, high = _LOW.copy(), _HIGH.copy()
+        low[:3], high[:3] = start[:3] - 0.6 * room, start[:3] + 0.6 * room
+        low[3], high[3] = 0.95 * outer, 1.2 * outer
+        p, _ = _minimise(start, None, hole / unit, free, low, high)
         return _hoop(p, unit, best[0])
     return _hoop(best[1], unit, best[0])
 

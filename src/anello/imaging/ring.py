@@ -20,6 +20,9 @@ View = Literal["three_quarter", "face", "top", "side"]
 
 USUAL_RATIO = 0.885
 """R_i / R_o taken where the hole is not seen (about 1 mm to 2.5 mm of metal)."""
+LEAST_HEAD, CLEAR_HEAD = 0.012, 0.07
+"""Share of the silhouette that must stick out of the hoop's to be a head: on the upper side of the
+picture, and on the lower one."""
 FIT_SIDE = 512
 """Long side of the copy that outlines are traced on, px; contours there are good to 0.1 px."""
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,13 +136,15 @@ def _orient(hoop: Hoop, solid: Mask) -> tuple[Hoop, float, float]:
     share = float(excess.sum()) / max(1, rows.size)
     flip = bool(np.cos(hoop.turn_rad) < 0)
     head = 0.0
-    if share > 0.012:
+    if share > LEAST_HEAD:
         weight = outside[excess]
         centre_u = float(np.average(u[excess], weights=weight))
         centre_v = float(np.average(v[excess], weights=weight))
-        flip = centre_v < 0
-        sign = -1 if flip else 1
-        head = float(np.rad2deg(np.arctan2(sign * centre_u, sign * centre_v / tilt)))
+        # What sticks out below is more often the rest of a reflection than a head.
+        if (centre_v < 0) == flip or share > CLEAR_HEAD:
+            flip = centre_v < 0
+            sign = -1 if flip else 1
+            head = float(np.rad2deg(np.arctan2(sign * centre_u, sign * centre_v / tilt)))
     turn = hoop.turn_rad + (np.pi if flip else 0)
     turn = float((turn + np.pi) % (2 * np.pi) - np.pi)
     return replace(hoop, turn_rad=turn), head, share
