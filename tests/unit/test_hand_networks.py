@@ -14,7 +14,7 @@ import pytest
 from anello.imaging.finger import locate_site
 from anello.imaging.hand import Finger, check_pose
 from anello.models import hand_networks as networks
-from anello.models.hand_networks import HandNetworks, HandRoi, find_hand
+from anello.models.hand_networks import HandNetworks, find_hand
 
 SCENES = Path(__file__).parent.parent / "scenes"
 SCENE_NAMES = ("hand_left_dark", "hand_right_fair")
@@ -31,15 +31,16 @@ def test_anchors_are_cell_centres_in_layer_order():
     assert np.allclose(anchors.mean(axis=0), 0.5)
 
 
-def test_letterbox_keeps_the_shape_and_centres_it():
-    rgb = np.full((50, 100, 3), 200, np.uint8)
-    square, scale, offset = networks.letterbox(rgb, 192)
+@pytest.mark.parametrize("smooth", [False, True])
+def test_letterbox_keeps_the_shape_and_centres_it(smooth: bool):
+    rgb = np.full((400, 800, 3), 200, np.uint8)
+    square, scale, offset = networks.letterbox(rgb, 192, smooth=smooth)
     assert square.shape == (192, 192, 3)
-    assert scale == pytest.approx(1.92)
+    assert scale == pytest.approx(0.24)
     assert offset.tolist() == [0, 48]
-    assert (square[48:144] == 200).all()
-    assert not square[:48].any()
-    assert not square[144:].any()
+    assert (square[49:143] == 200).all()
+    assert not square[:47].any()
+    assert not square[145:].any()
 
 
 def test_overlapping_boxes_are_one_group_best_first():
@@ -66,26 +67,7 @@ def test_roi_is_upright_and_its_map_has_no_shear(degrees: float):
     picture_from_crop = roi.picture_from_crop(224)
     crop_up = picture_from_crop[:, :2] @ np.array([0.0, -1.0])
     assert np.allclose(crop_up, up * 260 / 224)
-    assert np.allclose(picture_from_crop @ [111.5, 111.5, 1], roi.centre_xy)
-
-
-def test_reduced_crop_shows_the_same_place(rng_picture: np.ndarray):
-    roi = HandRoi(np.array([330.0, 280.0]), 900.0, 0.4)
-    crop, picture_from_crop = networks._crop(rng_picture, roi)
-    point = np.array([500.0, 420.0])
-    inverse = cv2.invertAffineTransform(picture_from_crop)
-    at = inverse @ [*point, 1]
-    mark = rng_picture.copy()
-    cv2.circle(mark, (500, 420), 12, (255, 0, 0), -1)
-    marked, _ = networks._crop(mark, roi)
-    changed = np.argwhere(np.abs(marked.astype(int) - crop).sum(axis=2) > 60)
-    assert np.allclose(changed.mean(axis=0)[::-1], at, atol=0.6)
-
-
-@pytest.fixture
-def rng_picture() -> np.ndarray:
-    low = np.random.default_rng(5).integers(0, 120, (20, 24, 3), np.uint8)
-    return np.asarray(cv2.resize(low, (720, 600), interpolation=cv2.INTER_CUBIC), np.uint8)
+    assert np.allclose(picture_from_crop @ [112, 112, 1], roi.centre_xy)
 
 
 # --- with the real weights -----------------------------------------------------------------------
@@ -123,7 +105,7 @@ def test_scene_is_found_and_accepted(hand_networks: HandNetworks, name: str):
     assert (hand.side, hand.dorsal, hand.n_hands) == (truth["side"], True, 1)
     palm = np.hypot(*(hand.points_xy[9] - hand.points_xy[0]))
     off = np.hypot(*(hand.points_xy - truth["landmarks"]).T)
-    assert np.median(off) < 0.03 * palm
+    assert np.median(off) < 0.02 * palm
     size = (rgb.shape[1], rgb.shape[0])
     failed = [c.name for c in check_pose(hand, size, Finger(truth["finger"])) if not c.ok]
     assert failed == []
