@@ -83,7 +83,8 @@ def try_on(
     count = len(rings)
     options = _options(count, finger, location, shadow, ambient, anchors, not keep_background)
     masks = arguments.one_each(ring_mask, count, "--ring-mask")
-    _check_outputs(out, mask_out, report, debug, [hand, *rings])
+    inputs = [hand, *rings, *(mask for mask in (hand_mask, *masks) if mask)]
+    _check_outputs(out, mask_out, report, debug, inputs)
 
     import anello
 
