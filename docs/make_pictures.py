@@ -21,8 +21,10 @@ ROWS = (
     ("hand-light", "ring-solitaire", anello.Options(finger=anello.Finger.RING)),
     ("hand-dark", "ring-cabochon", anello.Options(finger=anello.Finger.INDEX, location=0.5)),
 )
-TILE = (300, 375)
+TILE = (400, 460)
 """Width and height of a picture in the before-and-after, px."""
+REACH = 2.7
+"""Of the fingers' pictures to either side of the ring, finger widths."""
 GAP = 6
 STEP = 360
 """Side of a step's picture, px."""
@@ -41,14 +43,15 @@ def try_on(hand: str, ring: str, options: anello.Options) -> anello.Result:
 
 
 def draw_row(ring: str, result: anello.Result) -> np.ndarray:
-    """Ring and hand as they came; the hand wearing the ring; that again from near."""
+    """The ring as it came; the fingers before and after."""
     product = cv2.imread(str(SAMPLES / f"{ring}.jpg"))[..., ::-1]
     before, after = result.report.hand.photo.pixels, result.picture.pixels
-    site = result.rings[0].site
-    near_x, near_y = 1.35 * site.width_px, 1.35 * site.width_px * TILE[1] / TILE[0]
-    (x, y) = site.centre_xy
-    x0, x1, y0, y1 = (round(v) for v in (x - near_x, x + near_x, y - near_y, y + near_y))
-    pictures = (product, before, after, after[max(y0, 0) : y1, max(x0, 0) : x1])
+    (x, y), reach = result.rings[0].site.centre_xy, REACH * result.rings[0].site.width_px
+    tall = reach * TILE[1] / TILE[0]
+    left = round(min(max(x - reach, 0), before.shape[1] - 2 * reach))
+    top = round(min(max(y - tall, 0), before.shape[0] - 2 * tall))
+    box = slice(top, top + round(2 * tall)), slice(left, left + round(2 * reach))
+    pictures = (product, before[box], after[box])
     return stacked([filled(picture, TILE) for picture in pictures], axis=1)
 
 
