@@ -30,6 +30,8 @@ USUAL_WIDTH_RATIO = (0.32, 0.22)
 """w / R_o, mean and spread: bands of 2 to 8 mm."""
 USUAL_ELEVATION_DEG = (45.0, 14.0)
 """Shop photographs, mean and spread."""
+SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.7), (1.7, 1.0)
+"""Width over thickness, as if square, of round and of flat sections, and their p; see Hoop.width."""
 POOR_COST = 1.7
 """Mean robust cost from which a silhouette says nothing about the hoop."""
 CROWN = 0.75
@@ -60,8 +62,19 @@ class Hoop:
 
     @property
     def width(self) -> float:
-        """Axial width w, px."""
-        return 2 * self.offset / max(float(np.cos(self.elevation_rad)), 0.05)
+        """Axial width w, px.
+
+        Half the band's breadth in the picture is T/2 sin e + w/2 cos e for a square section and
+        less for a round one, (..^p + ..^p)^(1/p) with p = 2. Bands about as wide as thick are round
+        wire, wide ones flat.
+        """
+        cos, sin = float(np.cos(self.elevation_rad)), float(np.sin(self.elevation_rad))
+        thick = max(self.outer * (1 - self.ratio), 1e-6)
+        flat = 2 * self.offset / max(cos, 0.05)
+        power = float(np.interp(flat / thick, SECTION_WIDTHS, SECTION_POWERS))
+        across = thick / 2 * sin
+        half = ((across + self.offset) ** power - across**power) ** (1 / power)
+        return float(2 * half / max(cos, 0.05))
 
     def scaled(self, factor: float) -> Hoop:
         """The same hoop in a picture ``factor`` times as large (pixel centres are integers)."""

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anello.imaging.arrays import Bytes, Float, Float64, Mask
+from anello.imaging.arrays import Bytes, Float, Float64, Mask, Roi
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
 from anello.imaging.ground import (
     Deviation,
@@ -417,13 +417,14 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     else:
         outside, inside = hoop.excess(cols, rows)
         below = (rows - hoop.y) > SHADOW_SECTOR * np.abs(cols - hoop.x)
-        under = below & (outside > 0.015)
+        under = below & (outside > 0.008)
         dropped = under & (parts.pale | _thin_fringe(under & likely, outside))
         core = (outside < -0.015) & (inside < -0.015) & ~parts.gaps
         ring = (likely & ~dropped) | core
-        opening = (opening & ~core) | ((inside > 0.02) & ~parts.firm)
+        shade = below & (inside > 0.012) & parts.pale
+        opening = (opening & ~core) | ((inside > 0.02) & ~parts.firm) | shade
         ring = _without_specks(_main_part(ring), opening | parts.gaps)
-        ring &= ~(opening & (inside > 0.02))
+        ring &= ~(opening & (inside > 0.02)) & ~shade
     ring = _main_part(_smoothed(ring) | (ring & parts.firm & ~_smoothed(parts.firm)))
     return ring, _main_opening(opening & ~ring, ring)
 
@@ -549,14 +550,16 @@ def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
     if full.shape != (height, width):
         full = cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR)
     rows, cols = np.nonzero((full > 8) & (full < 248))
-    linear = srgb_to_linear(small)
-    ring_colour = _spread_colour(linear, _shrunk(regions.ring, 2), regions.ring)
-    ground_colour = _spread_colour(linear, ~_grown(regions.ring, 2), ~regions.ring)
+    x0, y0, x1, y1 = _box(regions.ring, 12)
+    ring = regions.ring[y0:y1, x0:x1]
+    linear = srgb_to_linear(small[y0:y1, x0:x1])
+    ring_colour = _spread_colour(linear, _shrunk(ring, 2), ring)
+    ground_colour = _spread_colour(linear, ~_grown(ring, 2), ~ring)
     alpha = np.where(full > 128, np.uint8(255), np.uint8(0))
     rgb = pixels.copy()
     if rows.size:
-        x = ((cols + 0.5) / width * small.shape[1] - 0.5).astype(np.float32)
-        y = ((rows + 0.5) / height * small.shape[0] - 0.5).astype(np.float32)
+        x = ((cols + 0.5) / width * small.shape[1] - 0.5 - x0).astype(np.float32)
+        y = ((rows + 0.5) / height * small.shape[0] - 0.5 - y0).astype(np.float32)
         near_ring = _sample(ring_colour, x, y)
         near_ground = _sample(ground_colour, x, y)
         seen = srgb_to_linear(pixels[rows, cols])
@@ -606,13 +609,29 @@ def _level(ring: Mask, reach: float) -> Bytes:
 
 def _spread_colour(linear: Float, sure: Mask, likely: Mask) -> Float:
     """(h, w, 3) the mean colour of the nearest sure pixels, continued outwards (pull and push)."""
-    value = np.zeros_like(linear)
-    total = np.zeros(linear.shape[:2], np.float32)
-    for mask, sigma, share in ((sure, 2.0, 1.0), (sure, 6.0, 1e-2), (likely, 24.0, 1e-5)):
-        weight = mask.astype(np.float32) * np.float32(share)
-        value += cv2.GaussianBlur(linear * weight[..., None], (0, 0), sigma)
-        total += cv2.GaussianBlur(weight, (0, 0), sigma)
+    value, total = _blurred(linear, sure, 2.0, 1)
+    for mask, sigma, cell, share in ((sure, 6.0, 3, 1e-2), (likely, 24.0, 8, 1e-5)):
+        more, weight = _blurred(linear, mask, sigma, cell)
+        value += np.float32(share) * more
+        total += np.float32(share) * weight
     return np.asarray(value / (total[..., None] + np.float32(1e-9)), np.float32)
+
+
+def _blurred(linear: Float, mask: Mask, sigma: float, cell: int) -> tuple[Float, Float]:
+    """Masked colour and mask, blurred on a copy ``cell`` times coarser."""
+    height, width = mask.shape
+    weight = mask.astype(np.float32)
+    value = linear * weight[..., None]
+    if cell > 1:
+        size = (max(1, width // cell), max(1, height // cell))
+        weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+        value = cv2.resize(value, size, interpolation=cv2.INTER_AREA)
+    weight = cv2.GaussianBlur(weight, (0, 0), sigma / cell)
+    value = cv2.GaussianBlur(value, (0, 0), sigma / cell)
+    if cell > 1:
+        weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
+        value = cv2.resize(value, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(value, np.float32), np.asarray(weight, np.float32)
 
 
 def _sample(plane: Float, x: Float, y: Float) -> Float:
@@ -716,6 +735,18 @@ def _size(mask: Mask | None) -> float:
     if rows.size == 0:
         return 0.0
     return float(np.sqrt((rows[-1] - rows[0] + 1) * (cols[-1] - cols[0] + 1)))
+
+
+def _box(mask: Mask, margin: int) -> Roi:
+    """Bounding box of a mask, with a margin, within the picture."""
+    rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    height, width = mask.shape
+    return (
+        max(0, int(cols[0]) - margin),
+        max(0, int(rows[0]) - margin),
+        min(width, int(cols[-1]) + 1 + margin),
+        min(height, int(rows[-1]) + 1 + margin),
+    )
 
 
 def _wide_parts(mask: Mask, radius: float) -> Mask:
