@@ -297,9 +297,9 @@ MIN_THUMB_GAP = 0.38
 """Thumb's tip from the index finger's bones, index widths: a hidden thumb is imagined upon them."""
 MIN_THUMB_LENGTH = 0.38
 """Thumb (MCP to tip) over the mean of the four fingers: 0.52 to 0.78 on good photos."""
-MIN_THUMB_MARGIN = 0.02
-"""Thumb's tip from the frame, thumb widths: at less than this a third of the nail is cut off."""
-NEAR_FRAME, WHOLE_THUMB = 0.5, 0.57
+MIN_THUMB_MARGIN = -0.05
+"""Thumb tip from the frame, thumb widths: at less than this a third of the nail is cut off."""
+NEAR_FRAME, WHOLE_THUMB = 0.5, 0.58
 """A thumb that ends this near the frame (widths) must have this length: it may be cut there."""
 MIN_GAP_WIDTHS = 0.45
 """Distance of a finger's bone from other fingers' bones, widths: less is one over another."""
