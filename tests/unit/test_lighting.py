@@ -176,3 +176,24 @@ def test_relighting_keeps_premultiplied_colour_within_alpha():
     lit = relight(color * np.float32(0.5), half, normal, lamp((0, 0, 1), 0.9), 1.0)
     assert (lit <= half[..., None] + 1e-6).all()
     assert (lit[half == 0] == 0).all()
+
+
+def test_a_stone_is_not_taken_for_metal():
+    color, alpha, normal = a_ring()
+    ruby = np.array([0.22, 0.01, 0.03], np.float32)
+    color[26:34, 46:54] = ruby
+    lit = relight(color, alpha, normal, lamp((0, -0.3, 0.95), 0.8), 1.0)
+    stone = lit[28:32, 48:52].mean((0, 1))
+    assert luminance(stone) < 1.5 * luminance(ruby)
+    assert stone[0] > 5 * stone[1]
+
+
+def test_a_photo_in_black_and_white_gets_a_grey_ring():
+    site = upright_site()
+    grey = np.repeat(luminance(lit_finger(site, lamp((0.3, -0.3, 0.9))))[..., None], 3, 2)
+    light = estimated(grey, site)
+    assert light.is_grey
+    assert np.allclose(light.colour, 1)
+    color, alpha, normal = a_ring()
+    lit = relight(color, alpha, normal, light, 1.0)
+    assert np.ptp(lit, axis=-1).max() < 0.02

@@ -13,6 +13,7 @@ from anello.imaging.sensor import (
     content_seed,
     estimate_grain,
     match_blur,
+    photo_sigma,
 )
 
 SIZE = 220
@@ -98,3 +99,17 @@ def test_a_layer_softer_than_the_photo_is_left_alone():
     same = match_blur(color, alpha, 0.3)
     assert same[0] is color
     assert same[1] is alpha
+
+
+@pytest.mark.parametrize("sigma", [0.7, 1.0, 1.5])
+def test_the_photo_is_as_sharp_as_its_sharpest_edges(sigma):
+    rng = np.random.default_rng(0)
+    picture = np.zeros((SIZE, SIZE), np.float32)
+    for _ in range(12):
+        x, y, radius = (int(v) for v in rng.integers((0, 0, 10), (SIZE, SIZE, 50)))
+        cv2.circle(picture, (x, y), radius, float(rng.uniform(0.2, 0.9)), -1, cv2.LINE_AA)
+    soft = cv2.GaussianBlur(picture, (0, 0), sigma)
+    soft += 0.003 * rng.standard_normal(soft.shape).astype(np.float32)
+    patch = np.repeat((np.maximum(soft, 0) ** 2)[..., None], 3, 2)
+    assert photo_sigma(patch, 9.0) == pytest.approx(sigma, rel=0.25)
+    assert photo_sigma(patch, 0.4) <= 0.4

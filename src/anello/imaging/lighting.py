@@ -22,7 +22,7 @@ class Light:
     ambient : share of the light that has no direction, 0 (a bare sun) to 1 (inside a cloud).
     skin : (3,) linear colour of the finger around the ring, surround : (3,) of everything near it;
         metal mirrors them from below.
-    confidence : 0..1 of the direction.
+    confidence : 0..1 of the direction. is_grey : the photo has no colours at all.
     """
 
     direction_xyz: Float
@@ -32,6 +32,7 @@ class Light:
     skin: Float
     surround: Float
     confidence: float
+    is_grey: bool = False
 
 
 # ------------------------------------------------------------------ estimating
@@ -77,14 +78,16 @@ def estimate_light(
             ground = ground - 0.7 * (ground @ along) * along
     direction, ambient, confidence = _direction(_stack(profiles), ground)
     level = _level(view, skin_rgb)
+    is_grey = float(np.ptp(patch, axis=-1).max()) < GREY_SPREAD
     return Light(
         direction_xyz=direction,
-        colour=_illuminant(view, hand, skin_rgb, level),
+        colour=np.ones(3, np.float32) if is_grey else _illuminant(view, hand, skin_rgb, level),
         level=level,
         ambient=ambient,
         skin=np.asarray(skin_rgb, np.float32),
         surround=np.asarray(patch.reshape(-1, 3).mean(axis=0), np.float32),
         confidence=confidence,
+        is_grey=is_grey,
     )
 
 
@@ -319,6 +322,9 @@ def _level(view: Float, skin_rgb: Float) -> float:
     return float(np.clip(max(lit, floor), 0.1, 1.15))
 
 
+GREY_SPREAD = 0.02
+"""Largest difference between channels, linear, in a photo taken in black and white."""
+
 SKIN_LOCUS = np.array([[0.38, -0.25], [0.55, -0.45], [0.72, -0.60], [0.66, -0.48]])
 """log R/G, log B/G of skin in white light, from porcelain to very dark (linear sRGB; ITA classes of
 measured skin reflectances lie along it; melanin reddens until it merely blackens)."""
@@ -335,8 +341,11 @@ WARMTH_PRIOR = 0.12
 SKIN_WARMTH_NOISE = 0.14
 """Sigma with which skin of unknown tone tells warmth."""
 
-GROUND_WARMTH_NOISE = 0.10
+GROUND_WARMTH_NOISE = 0.07
 """Sigma with which a pale ground tells warmth: paper and marble are white, linen is not quite."""
+
+MOST_WARMTH = 0.35
+"""Largest warmth that skin may claim: beyond, it is a colour filter or unusual skin."""
 
 
 def _illuminant(view: Float, hand: Mask, skin_rgb: Float, level: float) -> Float:
@@ -349,7 +358,7 @@ def _illuminant(view: Float, hand: Mask, skin_rgb: Float, level: float) -> Float
     expected = [
         np.interp(reflectance, SKIN_LOCUS_LUMINANCE[order], SKIN_LOCUS[order, k]) for k in range(2)
     ]
-    estimates.append(float((chroma - expected) @ WARMTH))
+    estimates.append(float(np.clip((chroma - expected) @ WARMTH, -MOST_WARMTH, MOST_WARMTH)))
     weights.append(1 / SKIN_WARMTH_NOISE**2)
     ground = _pale_ground(view, hand)
     if ground is not None:
@@ -366,7 +375,7 @@ def _pale_ground(view: Float, hand: Mask) -> Float64 | None:
     if len(ground) < 0.05 * hand.size:
         return None
     value = luminance(ground)
-    bright = ground[(value >= np.percentile(value, 70)) & (ground.max(axis=1) < 0.98)]
+    bright = ground[value >= np.percentile(value, 70)]
     if len(bright) < 50:
         return None
     rgb = np.maximum(np.median(bright, axis=0).astype(np.float64), 1e-4)
@@ -412,6 +421,13 @@ SKIN_MIRRORED = 0.18
 HIGHLIGHT_FROM, HIGHLIGHT_TO = 0.86, 0.97
 """Quantiles of the ring's own luminance between which a pixel becomes a highlight, the mirror image
 of a lamp. A lamp stays as bright as the photo's white, while the room around it darkens."""
+
+METAL_SPREAD = (0.25, 0.55)
+"""Distance in (log R/G, log B/G) from the metal's colours at which a pixel starts being, and is, a
+stone."""
+
+MOST_BRIGHTENED = 1.2
+"""Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
 
 HIGHLIGHT_KEPT = 0.7
 """Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
@@ -465,12 +481,17 @@ def relight(
     straight = (color / np.maximum(alpha, 1e-3)[..., None]).astype(np.float32)
     value = np.maximum(luminance(straight), 1e-3)
     highlight = _highlights(value, alpha, inside)
+    metal = _metalness(straight, inside)
     gain = np.log(np.maximum(_studio_to_hand(value, inside, normal, light, highlight), 1e-4))
-    hoop = REPLACED * _hoopness(height, inside) * (1 - HIGHLIGHT_KEPT * highlight)
+    stone = np.log(min(light.level, 1.0) * light.colour)
+    gain = stone + metal[..., None] * (gain - stone)
+    hoop = REPLACED * metal * _hoopness(height, inside) * (1 - HIGHLIGHT_KEPT * highlight)
     mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
     studio = _blurred(value, alpha, DETAIL_SIGMA * _extent(inside))
     replaced = np.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
-    gain += hoop[..., None] * (replaced - gain)
+    gain += hoop[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
+    if light.is_grey:
+        straight = straight + np.float32(ambient) * (value[..., None] - straight)
     lit = np.minimum(straight * np.exp(np.float32(ambient) * gain), 1)
     return np.asarray(lit * alpha[..., None], np.float32)
 
@@ -500,6 +521,24 @@ def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
     middle = max((float(low) + float(high)) / 2, HIGHLIGHT_WIDTH)
     half = max((float(high) - float(low)) / 2, HIGHLIGHT_WIDTH / 2)
     return smoothstep(calm, middle - half, middle + half)
+
+
+def _metalness(straight: Float, inside: Mask) -> Float:
+    """(h, w) 1 where the colour is the metal's, 0 on stones and enamel of another colour.
+
+    Metal shows its own colour times a nearly neutral studio, so in (log R/G, log B/G) it lies
+    between neutral and somewhat beyond the ring's commonest colour.
+    """
+    calm = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.8)) + np.float32(0.02)
+    ratios = np.log(calm[..., [0, 2]] / calm[..., 1:2])
+    own = ratios[inside]
+    bright = luminance(calm[inside]) > np.median(luminance(calm[inside]))
+    typical = np.median(own[bright] if bright.any() else own, axis=0)
+    length = float(np.linalg.norm(typical))
+    axis = typical / max(length, 1e-6)
+    along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
+    distance = np.linalg.norm(ratios - along[..., None] * axis, axis=-1)
+    return 1 - smoothstep(distance, *METAL_SPREAD)
 
 
 def _hoopness(height: Float | None, inside: Mask) -> Float:

@@ -16,8 +16,15 @@ from anello.imaging.arrays import Float, Float64, Mask
 RESAMPLED_SIGMA_PX = 0.5
 """Blur that the turn leaves in the layer: one prefiltered, anti-aliased resampling."""
 
-LONGEST_SIGMA_PX = 3.0
-"""An edge softer than this is motion or a wrong edge, not the lens: do not smear the ring."""
+LONGEST_SIGMA_PX = 2.0
+"""A photo softer than this is not soft but shaken: do not smear the ring any further."""
+
+REBLUR_SIGMA_PX = 1.0
+"""Known blur that is added to learn the photo's own."""
+
+SHARPEST_SHARE = 0.15
+"""Share of the photo's strong edges, sharpest first, at which its sharpness is read: most of them
+are folds and shadows, soft by themselves."""
 
 MAD_TO_SIGMA = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
@@ -62,6 +69,34 @@ def match_blur(
         np.asarray(cv2.GaussianBlur(color, (0, 0), sigma), np.float32),
         np.asarray(cv2.GaussianBlur(alpha, (0, 0), sigma), np.float32),
     )
+
+
+def photo_sigma(patch: Float, edge_sigma_px: float) -> float:
+    """Gaussian sigma, px, of the photo around the site: the lens's and the sensor's blur.
+
+    patch : (h, w, 3) linear light. edge_sigma_px : measured on the finger's silhouette, an upper
+    bound, for a round finger in soft light has soft edges in a sharp photo. An edge of sigma s
+    whose gradient falls by a factor r when it is blurred by q once more has s = q / sqrt(r^2 - 1)
+    (Zhuo & Sim, "Defocus map estimation from a single image", Pattern Recognition 44, 2011); the
+    sharpest of the strong edges tell.
+    """
+    luma = np.asarray(np.sqrt(np.maximum(patch, 0)).mean(axis=2), np.float32)
+    soft = np.asarray(cv2.GaussianBlur(luma, (0, 0), REBLUR_SIGMA_PX), np.float32)
+    steep, flat = _gradient(luma), _gradient(soft)
+    strong = steep >= np.quantile(steep, 0.97)
+    peak = steep >= cv2.dilate(steep, np.ones((3, 3), np.uint8)) - 1e-7
+    at = strong & peak
+    if np.count_nonzero(at) < 20:
+        return edge_sigma_px
+    ratio = np.maximum(steep[at] / np.maximum(flat[at], 1e-6), 1.001)
+    sigmas = REBLUR_SIGMA_PX / np.sqrt(ratio**2 - 1)
+    return float(min(edge_sigma_px, np.quantile(sigmas, SHARPEST_SHARE)))
+
+
+def _gradient(values: Float) -> Float:
+    dx = cv2.filter2D(values, cv2.CV_32F, np.array([[-0.5, 0, 0.5]], np.float32))
+    dy = cv2.filter2D(values, cv2.CV_32F, np.array([[-0.5], [0], [0.5]], np.float32))
+    return np.asarray(np.hypot(dx, dy), np.float32)
 
 
 def estimate_grain(patch: Float, skin: Float) -> Grain:
