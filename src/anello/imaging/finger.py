@@ -511,6 +511,8 @@ _BROAD_LOG_P = -2.0
 """log density of "anything else": about one over the volume of colours met, in these features."""
 _SKIN_LIKE = 1.3
 """A kind of ground nearer to shaded skin than this (Mahalanobis) tells nothing."""
+_SAME_SKIN = 2.5
+"""A kind of ground nearer to lit skin than this is the finger itself, wider than expected."""
 _SAME_HAND = 4.0
 """Other fingers' skin differs from this finger's by less than this (Mahalanobis)."""
 _CLEARLY_OTHER = 3.0
@@ -552,11 +554,21 @@ def _other_kinds(ground: Float, skin: list[_Gaussian]) -> list[_Gaussian]:
     neutral = np.zeros(2)
     clear = [k for k in kinds if _hue_distance(k[0], skin, neutral) > _CLEARLY_OTHER]
     hue = _mean_hue(clear) if clear else neutral
-    return [k for k in kinds if _hue_distance(k[0], skin, hue) > _SKIN_LIKE]
+    return [
+        k
+        for k in kinds
+        if _hue_distance(k[0], skin, hue) > _SKIN_LIKE and _distance(k[0], skin) > _SAME_SKIN
+    ]
 
 
 def _mean_hue(kinds: list[_Gaussian]) -> Float64:
     return np.asarray(np.mean([kind[0][1:] for kind in kinds], axis=0))
+
+
+def _distance(color: Float64, skin: list[_Gaussian]) -> float:
+    """Mahalanobis distance from the nearest kind of skin as it is."""
+    found = [float(np.sqrt((color - mean) @ inverse @ (color - mean))) for mean, inverse, _ in skin]
+    return min(found, default=np.inf)
 
 
 def _hue_distance(color: Float64, skin: list[_Gaussian], ground_hue: Float64) -> float:
