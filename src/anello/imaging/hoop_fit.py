@@ -30,6 +30,8 @@ USUAL_WIDTH_RATIO = (0.32, 0.22)
 """w / R_o, mean and spread: bands of 2 to 8 mm."""
 USUAL_ELEVATION_DEG = (45.0, 14.0)
 """Shop photographs, mean and spread."""
+WHOLE_HOLE = 0.6
+"""A hoop this small, of half the ring's box, was fitted to a piece of its hole."""
 SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.7), (1.7, 1.0)
 """Width over thickness, as if square, of round and of flat sections, and their p; see Hoop.width."""
 POOR_COST = 1.7
@@ -137,17 +139,18 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     short = np.deg2rad(angle if axes[0] <= axes[1] else angle + 90)
     # The hole says where the hoop is: the silhouette may be mostly head.
     room = np.array([0.35 * major / unit, 0.35 * major / unit, np.pi / 5])
-    best: tuple[float, Float64] | None = None
+    fits: list[tuple[float, Float64]] = []
     for start in _starts(outline, np.array([cx, cy]), major, minor, short + np.pi / 2, unit):
         low, high = _LOW.copy(), _HIGH.copy()
         low[:3], high[:3] = start[:3] - room, start[:3] + room
         low[3], high[3] = major / unit, 1.8 * start[3]
         p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
-        if best is None or cost < best[0]:
-            best = cost, p
-    assert best is not None
-    if best[0] > POOR_COST:
-        # The silhouette is no hoop's (open-work, a pair): the hole alone, with the usual metal.
+        fits.append((cost, p))
+    cost, p = min(fits, key=lambda fit: fit[0])
+    if cost < POOR_COST:
+        return _hoop(p, unit, cost)
+    if major / 0.88 / unit > WHOLE_HOLE:
+        # The silhouette is no hoop's (a large head, a pair): the hole alone, with the usual metal.
         tilt = np.arcsin(np.clip(minor / major + 0.12, 0.1, 0.98))
         outer = major / 0.88 / unit
         start = np.array([cx / unit, cy / unit, short + np.pi / 2, outer, 0.88, tilt, 0.12])
@@ -156,8 +159,11 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         low[:3], high[:3] = start[:3] - 0.6 * room, start[:3] + 0.6 * room
         low[3], high[3] = 0.95 * outer, 1.2 * outer
         p, _ = _minimise(start, None, hole / unit, free, low, high)
-        return _hoop(p, unit, best[0])
-    return _hoop(best[1], unit, best[0])
+        return _hoop(p, unit, cost)
+    # Only a piece of the hole is seen: the silhouette is the better guide.
+    wide = [fit for fit in fits if 0.8 < fit[1][3] < 1.3] or fits
+    cost, p = min(wide, key=lambda fit: fit[0])
+    return _hoop(p, unit, cost)
 
 
 def _starts(

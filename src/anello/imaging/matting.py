@@ -40,7 +40,7 @@ BALL_SHARES = (0.006, 0.003, 0.012, 0.02, 0.03)
 leaves a clear opening is taken, or the one that leaves the clearest."""
 CLEAR_OPENING = 0.12
 """An opening of this share of the ring's box needs no larger ball."""
-LIGHT_FOOT, COLOUR_FOOT = 0.04, 0.08
+LIGHT_FOOT, COLOUR_FOOT = 0.05, 0.14
 """Share of an edge's step that still counts as ground beside it: JPEG ringing, smeared colour."""
 GOOD_COST = 0.9
 """Fits better than this (see ``Hoop.cost``) are hoops beyond doubt."""
@@ -59,7 +59,7 @@ WHITE_GAP = 2.2
 """How much wider a gap must be among colourless metal or stones to be told from a white facet."""
 ENCLOSED = 0.65
 """Share of directions in which an opening must have the ring round it; faint sides cost some."""
-FADED = 0.45
+FADED = 0.55
 """A reflection's contrast, of the ring's own."""
 OPENING_SHADE = 20.0
 """L* units; an opening's median is not further from the bare ground than its shadow makes it."""
@@ -412,7 +412,9 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
         solid = _opened(parts.firm & ~parts.pale, 1)
         body = _hull(solid | opening) if solid.any() else likely
         below = rows > _middle(body)[1]
-        ring = likely & ~(below & ~body & _pale_parts(parts, likely))
+        underneath = rows > np.flatnonzero(body.any(1))[-1] - 0.08 * _size(body)
+        shade = _pale_parts(parts, likely) | (parts.pale & underneath)
+        ring = likely & ~(below & ~body & shade)
         ring = _without_specks(_main_part(ring), see_through)
     else:
         outside, inside = hoop.excess(cols, rows)
@@ -545,7 +547,7 @@ def _inner_strip(height: int, width: int) -> Mask:
 def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
     """Alpha and clean colours along the outlines, full size."""
     height, width = pixels.shape[:2]
-    reach = 2.5
+    reach = 4.0
     full = _level(regions.ring, reach)
     if full.shape != (height, width):
         full = cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -590,7 +592,9 @@ def _unmix(seen: Float, ring: Float, ground: Float, depth: Float) -> tuple[Float
     by_colour = np.clip(np.maximum(along, off / np.float32(0.35)), 0, 1)
     trust = length2 / (length2 + np.float32(0.02))
     coverage = trust * by_colour + (1 - trust) * by_place
-    coverage = np.where(depth > 1.6, 1, np.where(depth < -1.6, 0, coverage)).astype(np.float32)
+    # A little inside, ground-coloured pixels are rather highlights than misses of the decision.
+    coverage = np.maximum(coverage, np.clip((depth - 1) / 2.5, 0, 1))
+    coverage = np.where(depth < -1.6, 0, coverage).astype(np.float32)
     coverage = np.where(coverage > 0.97, 1, np.where(coverage < 0.03, 0, coverage))
     colour = (seen - (1 - coverage[:, None]) * ground) / np.maximum(coverage[:, None], 0.05)
     sure = np.clip((coverage - 0.1) / 0.5, 0, 1)[:, None]

@@ -13,7 +13,14 @@ import cv2
 import numpy as np
 
 from anello.imaging.arrays import Float64, Mask
-from anello.imaging.hoop_fit import Hoop, fit_hoop, fit_hoop_to_anchors, fit_silhouette, outline_of
+from anello.imaging.hoop_fit import (
+    POOR_COST,
+    Hoop,
+    fit_hoop,
+    fit_hoop_to_anchors,
+    fit_silhouette,
+    outline_of,
+)
 from anello.imaging.matting import Cutout
 
 View = Literal["three_quarter", "face", "top", "side"]
@@ -141,7 +148,7 @@ def _orient(hoop: Hoop, solid: Mask) -> tuple[Hoop, float, float]:
         centre_u = float(np.average(u[excess], weights=weight))
         centre_v = float(np.average(v[excess], weights=weight))
         # What sticks out below is more often the rest of a reflection than a head.
-        if (centre_v < 0) == flip or share > CLEAR_HEAD:
+        if (centre_v < 0) == flip or (share > CLEAR_HEAD and hoop.cost < POOR_COST):
             flip = centre_v < 0
             sign = -1 if flip else 1
             head = float(np.rad2deg(np.arctan2(sign * centre_u, sign * centre_v / tilt)))
