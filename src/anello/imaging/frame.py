@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -40,14 +40,25 @@ def finger_frame(site: FingerSite, roi: Roi) -> FingerFrame:
     return FingerFrame(across, along, normal)
 
 
-def back_of_finger(site: FingerSite) -> Float:
-    """(3,) unit vector out of the middle of the finger as the camera sees it.
+def scaled(site: FingerSite, roi: Roi, scale: float) -> tuple[FingerSite, Roi]:
+    """The same site in a region resized by ``scale`` (pixel areas), which starts at 0, 0."""
+    x0, y0, x1, y1 = roi
+    size = max(round((x1 - x0) * scale), 1), max(round((y1 - y0) * scale), 1)
 
-    With the camera on the wrist's side what rises from the finger shows nearer to the tip.
-    """
-    axis = np.asarray(site.axis_xy, np.float32)
-    pitch = np.radians(site.pitch_deg)
-    return np.array([axis[0] * np.sin(pitch), axis[1] * np.sin(pitch), np.cos(pitch)], np.float32)
+    def moved(xy: Float64) -> Float64:
+        return np.asarray((np.asarray(xy) - (x0, y0) + 0.5) * scale - 0.5)
+
+    small = replace(
+        site,
+        centre_xy=moved(site.centre_xy),
+        left_xy=moved(site.left_xy),
+        right_xy=moved(site.right_xy),
+        left_edge_xy=moved(site.left_edge_xy),
+        right_edge_xy=moved(site.right_edge_xy),
+        width_px=site.width_px * scale,
+        edge_sigma_px=site.edge_sigma_px * scale,
+    )
+    return small, (0, 0, *size)
 
 
 def _cylinder_normal(across: Float, axis: Float, side: Float, pitch_rad: float) -> Float:

@@ -78,7 +78,8 @@ def estimate_light(
             ground = ground - 0.7 * (ground @ along) * along
     direction, ambient, confidence = _direction(_stack(profiles), ground)
     level = _level(view, skin_rgb)
-    is_grey = float(np.ptp(patch, axis=-1).max()) < GREY_SPREAD
+    off_grey = np.abs(patch[..., :2] - patch[..., 1:])
+    is_grey = float(off_grey.max()) < GREY_SPREAD
     return Light(
         direction_xyz=direction,
         colour=np.ones(3, np.float32) if is_grey else _illuminant(view, hand, skin_rgb, level),

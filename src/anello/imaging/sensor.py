@@ -50,6 +50,9 @@ class Grain:
     reach_px: float
 
 
+MEASURED_PX = 320
+"""Side of the square that grain and sharpness are read from: more pixels tell no more."""
+
 NO_GRAIN = Grain(0.0, 0.0, 0.0)
 
 
@@ -80,7 +83,7 @@ def photo_sigma(patch: Float, edge_sigma_px: float) -> float:
     (Zhuo & Sim, "Defocus map estimation from a single image", Pattern Recognition 44, 2011); the
     sharpest of the strong edges tell.
     """
-    luma = np.asarray(np.sqrt(np.maximum(patch, 0)).mean(axis=2), np.float32)
+    luma = _root_mean(_middle(patch))
     soft = np.asarray(cv2.GaussianBlur(luma, (0, 0), REBLUR_SIGMA_PX), np.float32)
     steep, flat = _gradient(luma), _gradient(soft)
     strong = steep >= np.quantile(steep, 0.97)
@@ -91,6 +94,12 @@ def photo_sigma(patch: Float, edge_sigma_px: float) -> float:
     ratio = np.maximum(steep[at] / np.maximum(flat[at], 1e-6), 1.001)
     sigmas = REBLUR_SIGMA_PX / np.sqrt(ratio**2 - 1)
     return float(min(edge_sigma_px, np.quantile(sigmas, SHARPEST_SHARE)))
+
+
+def _root_mean(patch: Float) -> Float:
+    """(h, w) mean over the channels of the square root of linear light."""
+    red, green, blue = cv2.split(np.sqrt(np.maximum(patch, 0)))
+    return np.asarray((red + green + blue) / 3, np.float32)
 
 
 def _gradient(values: Float) -> Float:
@@ -107,11 +116,12 @@ def estimate_grain(patch: Float, skin: Float) -> Grain:
     ignores wrinkles and hairs. Flat (smooth) skin is preferred: the quieter half of it is used.
     The same measure at two pixels' distance tells how far the noise is correlated.
     """
+    patch, skin = _middle(patch), _middle(skin)
     inside = np.asarray(cv2.erode((skin > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8))) > 0
     if np.count_nonzero(inside) < MIN_SKIN_PX:
         return NO_GRAIN
     root = np.sqrt(np.maximum(patch, 0))
-    luma = root.mean(axis=2)
+    luma = _root_mean(patch)
     chroma = np.asarray((root[..., 0] - root[..., 2]) / np.sqrt(2), np.float32)
     reach = _correlation_reach(luma, inside)
     gain = _mask_gain(reach)
@@ -120,6 +130,13 @@ def estimate_grain(patch: Float, skin: Float) -> Grain:
     sigma_luma = min(relative, LARGEST_GRAIN * level)
     sigma_chroma = min(_quiet_sigma(chroma, inside) / gain, sigma_luma)
     return Grain(sigma_luma, sigma_chroma, reach)
+
+
+def _middle(values: Float) -> Float:
+    """The middle of the patch at full resolution, at most MEASURED_PX square."""
+    h, w = values.shape[:2]
+    top, left = max((h - MEASURED_PX) // 2, 0), max((w - MEASURED_PX) // 2, 0)
+    return values[top : top + MEASURED_PX, left : left + MEASURED_PX]
 
 
 def add_grain(picture: Float, alpha: Float, grain: Grain, patch: Float) -> Float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from anello.imaging.arrays import Float, Float64, Mask, Roi
 from anello.imaging.color import luminance
 from anello.imaging.finger import FingerSite
-from anello.imaging.frame import FingerFrame, finger_frame, hand_outline
+from anello.imaging.frame import FingerFrame, finger_frame, hand_outline, scaled
 from anello.imaging.lighting import Light, smoothstep
 
 DEFAULT_SHADOW = 0.15
@@ -69,6 +69,9 @@ LAMP_SPREAD = 0.35
 LAMP_SAMPLES = 7
 """Directions tried over the lamp: one in the middle, the others around it."""
 
+WORKING_WIDTH = 110.0
+"""Finger width, px, above which the shadow is worked out on a smaller picture."""
+
 MARCH_WIDTH = 48.0
 """Finger width, px, at which lamp rays are followed: a band is still four pixels high."""
 
@@ -111,16 +114,35 @@ def shadow_matte(
     matte = np.ones((*alpha.shape, 3), np.float32)
     if shadow <= 0 or not (alpha > 0.5).any():
         return matte
-    surface = _surface(alpha, height, site, roi)
-    density = _contact(surface, site, light)
-    density = density - np.log1p(-CAST * _cast(surface, site, light))
-    density = np.minimum(density, DENSEST)
+    density = _density(alpha, height, site, light, roi)
     strength = response(shadow) * skin
     for channel in range(3):
         sigma = max(float(SCATTER_SIGMA[channel]) * site.width_px, 0.3)
         soft = np.asarray(cv2.GaussianBlur(density, (0, 0), sigma), np.float32)
         matte[..., channel] = np.exp(-strength * SCATTER_DENSITY[channel] * soft)
     return matte
+
+
+def _density(alpha: Float, height: Float, site: FingerSite, light: Light, roi: Roi) -> Float:
+    """(h, w) optical density of the whole shadow, worked out at WORKING_WIDTH: it is soft."""
+    scale = min(WORKING_WIDTH / site.width_px, 1.0)
+    if scale < 1:
+        site, roi = scaled(site, roi, scale)
+        small = (roi[2], roi[3])
+        lifted = cv2.resize(alpha * height, small, interpolation=cv2.INTER_AREA) * scale
+        covered = cv2.resize(alpha, small, interpolation=cv2.INTER_AREA)
+        height = (lifted / np.maximum(covered, 1e-3)).astype(np.float32)
+    else:
+        covered = alpha
+    if not (covered > 0.5).any():
+        return np.zeros_like(alpha)
+    surface = _surface(covered, height, site, roi)
+    density = _contact(surface, site, light)
+    density = density - np.log1p(-CAST * _cast(surface, site, light))
+    density = np.minimum(density, DENSEST)
+    if scale < 1:
+        density = cv2.resize(density, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(density, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,15 +295,36 @@ def skin_matte(
     points_xy : (21, 2) landmarks in the full photo.
     """
     finger = _between_silhouettes(patch.shape[:2], site, roi)
-    likely = _skin_likelihood(patch, finger)
-    if points_xy is not None:
-        likely = likely * hand_outline(points_xy, site, roi)
+    likely = _other_skin(patch, finger, site, roi, points_xy)
     if hand is not None:
         likely = np.minimum(likely, hand)
     # Right beside the finger the measured silhouette knows better than colour.
     beside = np.abs(finger_frame(site, roi).along) < 1.1 * site.width_px
     near = _soft_reach(finger, 2.5 * max(site.edge_sigma_px, 0.7)) * beside
     return np.asarray(np.maximum(finger, likely * (1 - near)), np.float32)
+
+
+def _other_skin(
+    patch: Float, finger: Float, site: FingerSite, roi: Roi, points_xy: Float64 | None
+) -> Float:
+    """(h, w) likelihood of skin by colour and bones, worked out at WORKING_WIDTH."""
+    scale = min(WORKING_WIDTH / site.width_px, 1.0)
+    if scale < 1:
+        x0, y0 = roi[:2]
+        site, roi = scaled(site, roi, scale)
+        small = (roi[2], roi[3])
+        finger = np.asarray(cv2.resize(finger, small, interpolation=cv2.INTER_AREA), np.float32)
+        reduced = np.asarray(cv2.resize(patch, small, interpolation=cv2.INTER_AREA), np.float32)
+        if points_xy is not None:
+            points_xy = np.asarray((points_xy - (x0, y0) + 0.5) * scale - 0.5)
+    else:
+        reduced = patch
+    likely = _skin_likelihood(reduced, finger)
+    if points_xy is not None:
+        likely = likely * hand_outline(points_xy, site, roi)
+    if scale < 1:
+        likely = cv2.resize(likely, patch.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(likely, np.float32)
 
 
 def _between_silhouettes(shape: tuple[int, ...], site: FingerSite, roi: Roi) -> Float:
