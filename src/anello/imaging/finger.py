@@ -799,7 +799,7 @@ def _settle_side(srgb: Float, path: Float64, outward: int, w: float) -> Float64:
         crease = level[:, far] < darkest - _CREASE_DEPTH
         ok = (energy > _MIN_SETTLE_STEP**2) & np.isfinite(steepest) & ~crease
         column = np.where(ok, base + outward * np.where(ok, steepest, 0), column)
-    column = np.clip(column, path - far, path + far)
+    column = np.clip(column, path - _SETTLE_SPREAD, path + _SETTLE_SPREAD)
     return _smoothed(column, max(1.0, 0.03 * w / _ROW_STEP))
 
 
