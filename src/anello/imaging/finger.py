@@ -755,6 +755,8 @@ _SETTLE_REACH = (2, 4)
 """Columns from the edge, on either side, in which skin and ground are sampled."""
 _SETTLE_SPREAD = 2.0
 """How far the steepest place may be sought, columns (gaussian)."""
+_SETTLE_LIMIT = 1.5
+"""Settling corrects a bias of a pixel or so; more would be another edge, columns."""
 _MIN_RISE = 0.05
 """Least rise over two columns, as a share of the step across the edge."""
 _CREASE_DEPTH = 0.12
@@ -799,7 +801,7 @@ def _settle_side(srgb: Float, path: Float64, outward: int, w: float) -> Float64:
         crease = level[:, far] < darkest - _CREASE_DEPTH
         ok = (energy > _MIN_SETTLE_STEP**2) & np.isfinite(steepest) & ~crease
         column = np.where(ok, base + outward * np.where(ok, steepest, 0), column)
-    column = np.clip(column, path - _SETTLE_SPREAD, path + _SETTLE_SPREAD)
+    column = np.clip(column, path - _SETTLE_LIMIT, path + _SETTLE_LIMIT)
     return _smoothed(column, max(1.0, 0.03 * w / _ROW_STEP))
 
 
