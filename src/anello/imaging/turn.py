@@ -21,6 +21,7 @@ hoop behind the finger is never drawn, for it is never asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -45,6 +46,9 @@ FAR_MARGIN = 1.3
 
 MAX_AZIMUTH_DEG = 80.0
 """How far round the hoop the product photo is still worth reading; beyond, its mirror image is."""
+
+
+_Box: TypeAlias = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,33 +185,62 @@ def turn(
     level, level_from_cutout = texture.at_scale(scale * SUPERSAMPLING)
     level_from_ring = _level_from_ring(shape, level_from_cutout)
 
-    sheets = [_hoop(x, y, shape, head, seen, shop)]
-    if head is not None:
-        sheets.append(_head_wall(x, y, head, shape, seen, shop))
-        sheets.append(_head_top(x, y, head, shape, seen, shop))
     premultiplied = np.zeros((*x.shape, 4), np.float32)
-    normal = np.zeros((*x.shape, 3), np.float32)
-    height = np.zeros(x.shape, np.float32)
-    for sheet in sheets:
-        drawn = _read(level, level_from_ring, sheet)
-        keep = 1 - drawn[..., 3:]
-        premultiplied = drawn + keep * premultiplied
-        normal = drawn[..., 3:] * np.stack(sheet.normal_tga, -1) + keep * normal
-        height = drawn[..., 3] * sheet.height + keep[..., 0] * height
+    facts = np.zeros((x.shape[0] // SUPERSAMPLING, x.shape[1] // SUPERSAMPLING, 4), np.float32)
+    everywhere = (slice(None), slice(None))
+    drawing = [(everywhere, _hoop(x, y, shape, head, seen, shop))]
+    if head is not None:
+        box = _head_box(x, y, head, seen, shape)
+        drawing.append((box, _head_wall(x[box], y[box], head, shape, seen, shop)))
+        drawing.append((box, _head_top(x[box], y[box], head, shape, seen, shop)))
+    for box, sheet in drawing:
+        _draw(premultiplied, facts, box, _read(level, level_from_ring, sheet), sheet)
 
-    n = SUPERSAMPLING
-    small = (x.shape[1] // n, x.shape[0] // n)
-    premultiplied = cv2.resize(premultiplied, small, interpolation=cv2.INTER_AREA)
-    normal = cv2.resize(normal, small, interpolation=cv2.INTER_AREA)
-    height = cv2.resize(height, small, interpolation=cv2.INTER_AREA)
-    alpha = premultiplied[..., 3]
+    premultiplied = cv2.resize(premultiplied, facts.shape[1::-1], interpolation=cv2.INTER_AREA)
     return Layer(
         color=np.ascontiguousarray(premultiplied[..., :3]),
-        alpha=np.ascontiguousarray(alpha),
-        normal=_camera_normals(normal, site, seen),
-        height=height / np.maximum(alpha, 1e-3) * (alpha > 0) * scale,
+        alpha=np.ascontiguousarray(premultiplied[..., 3]),
+        normal=_camera_normals(facts[..., :3], site, seen),
+        height=np.ascontiguousarray(facts[..., 3]) * np.float32(scale),
         roi=roi,
     )
+
+
+def _draw(premultiplied: Float, facts: Float, box: _Box, drawn: Float, sheet: _Sheet) -> None:
+    """Put a surface over what is drawn. Normal and height are facts of the frontmost surface and
+    change slowly: one sample a pixel will do."""
+    under = premultiplied[box]
+    under *= 1 - drawn[..., 3:]
+    under += drawn
+    once = (slice(SUPERSAMPLING // 2, None, SUPERSAMPLING),) * 2
+    shown = drawn[once][..., 3] > 0
+    here = facts[tuple(slice(_pixel(s.start), _pixel(s.stop)) for s in box)]
+    for channel, values in enumerate((*sheet.normal_tga, sheet.height)):
+        np.copyto(here[..., channel], values[once], where=shown)
+
+
+def _pixel(sample: int | None) -> int | None:
+    return None if sample is None else sample // SUPERSAMPLING
+
+
+def _head_box(x: Float, y: Float, head: Head, seen: View, shape: RingShape) -> _Box:
+    """Rows and columns of the samples that the head can cover, whole pixels."""
+    t, g = seen.from_head(head.q, head.height)
+    reach = _far_reach(head, shape)
+    top = float(g.max() * np.sin(seen.elevation)) + reach
+    covered = (x >= t.min()) & (x <= t.max()) & (np.abs(y) <= top)
+    spans = []
+    for axis in (1, 0):
+        hit = np.flatnonzero(covered.any(axis))
+        first, last = (int(hit[0]), int(hit[-1]) + 1) if len(hit) else (0, 0)
+        n = SUPERSAMPLING
+        spans.append(slice(first // n * n, -(-last // n) * n))
+    return spans[0], spans[1]
+
+
+def _far_reach(head: Head, shape: RingShape) -> float:
+    """How far from its middle line the top of the head may still be read."""
+    return FAR_MARGIN * float(head.reach.max()) + 0.05 * shape.outer_radius_px
 
 
 def _layer_roi(
@@ -224,7 +257,7 @@ def _layer_roi(
     x = [-shape.outer_radius_px, shape.outer_radius_px]
     y = [-2 * half, tall]
     if head is not None:
-        reach = FAR_MARGIN * float(head.reach.max()) + 0.05 * shape.outer_radius_px
+        reach = _far_reach(head, shape)
         t, g = seen.from_head(head.q, head.height)
         rise = g * np.sin(seen.elevation)
         x += [float(t.min()), float(t.max())]
