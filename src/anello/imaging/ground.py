@@ -75,14 +75,15 @@ def bytes_to_lab(pixels: Bytes) -> Float:
     coded = cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab)
     # JPEG stores colour at half size: its noise is blocks that a small median removes.
     coded[..., 1:] = cv2.medianBlur(np.ascontiguousarray(coded[..., 1:]), 3)
-    lab = coded.astype(np.float32)
+    lab: Float = coded.astype(np.float32)
     lab[..., 0] *= np.float32(100 / 255)
     lab[..., 1:] -= np.float32(128)
     return lab
 
 
-def frame_mask(height: int, width: int, share: float = BORDER_SHARE) -> Mask:
+def frame_mask(shape: tuple[int, ...], share: float = BORDER_SHARE) -> Mask:
     """The picture's outermost strip."""
+    height, width = shape[:2]
     depth = max(2, round(share * min(height, width)))
     mask = np.ones((height, width), bool)
     mask[depth:-depth, depth:-depth] = False
@@ -96,7 +97,7 @@ def fit_ground(lab: Float) -> Ground:
     residual (lamp patches, vignettes) by normalised convolution.
     """
     height, width = lab.shape[:2]
-    frame = frame_mask(height, width)
+    frame = frame_mask(lab.shape)
     field = _fit_quadratic(lab, frame)
     distance = _norm(lab - field)
     residual = float(np.percentile(distance[frame], 70))
@@ -150,7 +151,7 @@ def fine_detail(lab: Float, fine: float = 0.7, coarse: float = 3.0) -> Float:
 
 def _is_calm(detail: Float, ringing: float) -> Mask:
     """Where ``detail`` is no more than the ground's own noise, or ringing next to strong edges."""
-    frame = frame_mask(*detail.shape, share=0.06)
+    frame = frame_mask(detail.shape, 0.06)
     noise = 4 * float(np.percentile(detail[frame], 75))
     beside = ringing * RINGING_SHARE * cv2.dilate(detail, np.ones((9, 9), np.uint8))
     return np.asarray(detail < np.maximum(max(DETAIL_FLOOR, noise), beside), bool)
@@ -222,6 +223,4 @@ def _slow_part(residual: Float, mask: Mask, cell: int = 16) -> Float:
     value = cv2.GaussianBlur(value, (0, 0), 2.0, borderType=cv2.BORDER_REPLICATE)
     # Where no ground is near (under the ring) the quadratic stands alone.
     slow = value / (total[..., None] + np.float32(0.05))
-    return np.asarray(
-        cv2.resize(slow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
-    )
+    return np.asarray(cv2.resize(slow, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

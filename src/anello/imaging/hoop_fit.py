@@ -33,7 +33,7 @@ USUAL_ELEVATION_DEG = (45.0, 14.0)
 WHOLE_HOLE = 0.6
 """A hoop this small, of half the ring's box, was fitted to a piece of its hole."""
 SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.7), (1.7, 1.0)
-"""Width over thickness, as if square, of round and of flat sections, and their p; see Hoop.width."""
+"""Width over thickness, as if square, of round and of flat sections, and their p (Hoop.width)."""
 POOR_COST = 1.7
 """Mean robust cost from which a silhouette says nothing about the hoop."""
 CROWN = 0.75

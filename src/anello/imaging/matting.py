@@ -61,6 +61,8 @@ ENCLOSED = 0.65
 """Share of directions in which an opening must have the ring round it; faint sides cost some."""
 FADED = 0.55
 """A reflection's contrast, of the ring's own."""
+CONTACT_SHADE = 8.0
+"""L* units by which a contact shadow is darker than the ground, at least."""
 OPENING_SHADE = 20.0
 """L* units; an opening's median is not further from the bare ground than its shadow makes it."""
 GAP_BORDER = 6.0
@@ -76,7 +78,7 @@ class Cutout:
     rgb : (h, w, 3) sRGB, straight foreground colours, continued a little beyond the edge.
     alpha : (h, w) coverage, 0 to 255.
     opening : (h, w) the see-through region inside the hoop, or None if none is seen.
-    method : "alpha" | "mask" | "ground" | "texture", what decided.
+    method : "alpha" | "mask" | "as-is" | "ground" | "texture", what decided.
     confidence : 0 to 1.
     """
 
@@ -111,12 +113,15 @@ def cut_out(
 ) -> Cutout | None:
     """Cut the ring out; None if there is nothing ring-like.
 
-    pixels : (h, w, 3) sRGB. alpha : (h, w) the file's own transparency. mask : (h, w), white = ring.
+    pixels : (h, w, 3) sRGB. alpha : (h, w) the file's own transparency.
+    mask : (h, w), white = ring.
     """
     if mask is not None:
         return _from_matte(pixels, mask, "mask")
     if alpha is not None and is_informative(alpha):
-        return _from_matte(pixels, _repair_alpha(pixels, alpha), "alpha")
+        if not remove_background:
+            return _from_matte(pixels, alpha, "as-is")
+        return _from_matte(pixels, _repair_alpha(alpha), "alpha")
     small = _reduced(pixels)
     regions = find_regions(small, max(small.shape) / max(pixels.shape))
     if regions is None:
@@ -164,7 +169,7 @@ def find_regions(small: Bytes, enlarged: float = 1.0) -> Regions | None:
 
 def _fills_frame(likely: Mask) -> bool:
     """Whether what is not plain ground runs along the frame: then the ground was not plain."""
-    frame = frame_mask(*likely.shape, share=0.01)
+    frame = frame_mask(likely.shape, 0.01)
     return float(likely[frame].mean()) > 0.25
 
 
@@ -177,6 +182,7 @@ class _Parts:
     opening : the enclosed calm ground that is likeliest the hoop's opening.
     gaps : other ground seen through the ring.
     pale : what a shadow or a faded reflection could be.
+    shade : what is dark enough to be a contact shadow and nothing else but colourless metal.
     """
 
     likely: Mask
@@ -184,11 +190,10 @@ class _Parts:
     opening: Mask
     gaps: Mask
     pale: Mask
+    shade: Mask
 
 
-def _parts_on_plain(
-    lab: Float, dev: Deviation, ground: Ground, ringing: float
-) -> _Parts | None:
+def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground, ringing: float) -> _Parts | None:
     """Ground is what is calm and joined to the frame; its enclosed pieces are openings."""
     noise = 3 * ground.sigma
     shaded = (
@@ -196,7 +201,7 @@ def _parts_on_plain(
         & (dev.light > -SHADOW_DEPTH)
         & (dev.chroma < max(4.0, noise) + 0.06 * np.abs(dev.light))
     )
-    frame = frame_mask(*shaded.shape, share=0.01)
+    frame = frame_mask(shaded.shape, 0.01)
     best: tuple[float, int, Mask, Mask] | None = None
     strong = shaded
     for share in BALL_SHARES:
@@ -226,17 +231,16 @@ def _parts_on_plain(
     markers[_shrunk(~likely, 1) | (frame & known)] = 1
     markers[strong & likely] = 2
     firm = _watershed(dev, markers) & likely
-    return _Parts(likely, firm, openings, gaps, weak | (shaded & likely))
+    shade = _opened(shaded & likely & (dev.light < -CONTACT_SHADE) & (dev.edge < 3.5), 2)
+    return _Parts(likely, firm, openings, gaps, weak | (shaded & likely), shade)
 
 
-def _openings(
-    enclosed: Mask, dev: Deviation, strong: Mask, radius: float
-) -> tuple[Mask, float]:
+def _openings(enclosed: Mask, dev: Deviation, strong: Mask, radius: float) -> tuple[Mask, float]:
     """The enclosed calm part that is most likely the opening.
 
     The smooth inside wall of a silver hoop is calm and grey too; it is darker than the ground seen
-    through the hole beside it, and not convex; rings of shadow have faint borders. Returns the part and
-    its score, about its area in px.
+    through the hole beside it, and not convex; rings of shadow have faint borders. Returns the
+    part and its score, about its area in px.
     """
     wide = _wide_parts(enclosed, radius)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(wide.astype(np.uint8))
@@ -310,13 +314,15 @@ def _reclaimed(
     differs = np.abs(lab - local)
     light, colour = differs[..., 0], differs[..., 1:].max(-1)
     around = np.ones((span, span), np.uint8)
-    same = (total > 1e-3) & (light < np.maximum(tolerance, ringing * LIGHT_FOOT * cv2.dilate(light, around)))
+    same = (total > 1e-3) & (
+        light < np.maximum(tolerance, ringing * LIGHT_FOOT * cv2.dilate(light, around))
+    )
     same &= colour < np.maximum(2 * tolerance, ringing * COLOUR_FOOT * cv2.dilate(colour, around))
     corner = same & calm
     grown = known
     for _ in range(ball):
         grown = grown | (_grown(grown, 1) & corner)
-    for _ in range(8):
+    for _ in range(12):
         grown = grown | (_grown(grown, 1) & same)
     return _opened(grown, 1) | known
 
@@ -361,15 +367,13 @@ def _parts_on_texture(small: Bytes) -> _Parts | None:
     tiny = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     h, w = tiny.shape[:2]
     unlike = _unlike_frame(bytes_to_lab(tiny))
-    inner = ~frame_mask(h, w, 0.06)
+    inner = ~frame_mask((h, w), 0.06)
     bar = float(np.percentile(unlike[inner], 85))
     seeds = np.where((unlike > bar) & inner, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     seeds[(unlike > np.percentile(unlike[inner], 97)) & inner] = cv2.GC_FGD
-    seeds[frame_mask(h, w, 0.04)] = cv2.GC_BGD
+    seeds[frame_mask((h, w), 0.04)] = cv2.GC_BGD
     cv2.setRNGSeed(0)
-    cv2.grabCut(
-        tiny, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK
-    )
+    cv2.grabCut(tiny, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     soft = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
     ring = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
     ring = _main_part(ring)
@@ -380,13 +384,13 @@ def _parts_on_texture(small: Bytes) -> _Parts | None:
     opening = _largest(wide)
     nothing = np.zeros_like(ring)
     if opening is None:
-        return _Parts(ring, ring, nothing, nothing, nothing)
-    return _Parts(ring, ring, opening, wide & ~opening, nothing)
+        return _Parts(ring, ring, nothing, nothing, nothing, nothing)
+    return _Parts(ring, ring, opening, wide & ~opening, nothing, nothing)
 
 
 def _unlike_frame(lab: Float, clusters: int = 6) -> Float:
     """(h, w) distance of each pixel's colour from the nearest of the frame's main colours."""
-    frame = lab[frame_mask(*lab.shape[:2], share=0.08)]
+    frame = lab[frame_mask(lab.shape, 0.08)]
     cv2.setRNGSeed(0)
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 10, 1.0)
     _, _, centres = cv2.kmeans(frame, clusters, None, stop, 1, cv2.KMEANS_PP_CENTERS)
@@ -406,15 +410,17 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     see_through = parts.opening | parts.gaps
     likely = _without_specks(_main_part(parts.likely), see_through)
     hoop = _hoop_of(likely, parts.opening, parts.pale)
-    rows, cols = np.indices(likely.shape, np.float64)
+    rows, cols = (axis.astype(np.float64) for axis in np.indices(likely.shape))
     opening = parts.opening
     if hoop is None or hoop.cost > HOOP_COST:
         solid = _opened(parts.firm & ~parts.pale, 1)
         body = _hull(solid | opening) if solid.any() else likely
         below = rows > _middle(body)[1]
         underneath = rows > np.flatnonzero(body.any(1))[-1] - 0.08 * _size(body)
-        shade = _pale_parts(parts, likely) | (parts.pale & underneath)
+        shade = _pale_parts(parts, likely) | (parts.shade & underneath)
         ring = likely & ~(below & ~body & shade)
+        thin = ring & ~_opened(ring, max(2, round(0.012 * _size(ring))))
+        ring &= ~(thin & below & ~body & parts.pale)
         ring = _without_specks(_main_part(ring), see_through)
     else:
         outside, inside = hoop.excess(cols, rows)
@@ -434,7 +440,7 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
 def _pale_parts(parts: _Parts, likely: Mask) -> Mask:
     """Pale regions that do not lie along the opening, as the sides of a silver band do."""
     pale = parts.pale & likely
-    return pale & ~connected_to(_opened(pale, 2), _grown(parts.opening, 6))
+    return np.asarray(pale & ~connected_to(_opened(pale, 2), _grown(parts.opening, 6)), bool)
 
 
 def _thin_fringe(under: Mask, outside: Float64) -> Mask:
@@ -461,7 +467,9 @@ def _hoop_of(ring: Mask, opening: Mask, pale: Mask) -> Hoop | None:
     delta = outline - hole.mean(0)
     inner = np.round(outline - 3 * delta / np.linalg.norm(delta, axis=1)[:, None]).astype(int)
     below = delta[:, 1] > SHADOW_SECTOR * np.abs(delta[:, 0])
-    doubtful = below & pale[inner[:, 1].clip(0, len(pale) - 1), inner[:, 0].clip(0, pale.shape[1] - 1)]
+    doubtful = (
+        below & pale[inner[:, 1].clip(0, len(pale) - 1), inner[:, 0].clip(0, pale.shape[1] - 1)]
+    )
     if doubtful.sum() < 0.45 * len(outline):
         outline = outline[~doubtful]
     return fit_hoop(outline, hole)
@@ -488,7 +496,7 @@ def _without_specks(ring: Mask, openings: Mask) -> Mask:
 
 def _holes(mask: Mask) -> Mask:
     """What a mask encloses."""
-    return ~mask & ~connected_to(~mask, frame_mask(*mask.shape, share=0))
+    return ~mask & ~connected_to(~mask, frame_mask(mask.shape, 0))
 
 
 def _main_part(ring: Mask) -> Mask:
@@ -565,7 +573,7 @@ def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
         near_ring = _sample(ring_colour, x, y)
         near_ground = _sample(ground_colour, x, y)
         seen = srgb_to_linear(pixels[rows, cols])
-        depth = (full[rows, cols].astype(np.float32) - 128) / 127 * reach
+        depth = (full[rows, cols].astype(np.float32) - 128) * np.float32(reach / 127)
         coverage, colour = _unmix(seen, near_ring, near_ground, depth)
         alpha[rows, cols] = np.round(coverage * 255).astype(np.uint8)
         rgb[rows, cols] = linear_to_srgb(colour)
@@ -649,14 +657,14 @@ def _sample(plane: Float, x: Float, y: Float) -> Float:
     return np.asarray(picked.reshape(-1, plane.shape[2])[:n], np.float32)
 
 
-# --- mattes that came with the picture -------------------------------------------------------------
+# --- mattes that came with the picture ---------------------------------------------------------
 
 
-def _repair_alpha(pixels: Bytes, alpha: Bytes) -> Bytes:
+def _repair_alpha(alpha: Bytes) -> Bytes:
     """Fill pin-holes and drop specks of a transparency made by a careless tool."""
     solid = alpha > 127
     size = _size(solid)
-    holes = ~solid & ~connected_to(~solid, frame_mask(*solid.shape, share=0))
+    holes = ~solid & ~connected_to(~solid, frame_mask(solid.shape, 0))
     wide = _wide_parts(holes, OPENING_RADIUS * size)
     pin = holes & ~wide
     inside = _shrunk(_closed(solid, max(1, round(0.004 * size))), max(1, round(0.004 * size)))
@@ -677,7 +685,7 @@ def _from_matte(pixels: Bytes, matte: Bytes, method: str) -> Cutout | None:
     if not COVERAGE[0] < solid.mean() < 0.98:
         return None
     size = _size(solid)
-    holes = ~solid & ~connected_to(~solid, frame_mask(*solid.shape, share=0))
+    holes = ~solid & ~connected_to(~solid, frame_mask(solid.shape, 0))
     opening = _largest(_wide_parts(holes, OPENING_RADIUS * size))
     rgb = pixels.copy()
     edge = (matte > 0) & ~_shrunk(matte > 250, 1) | (_grown(solid, 2) & ~solid)
@@ -692,11 +700,13 @@ def _from_matte(pixels: Bytes, matte: Bytes, method: str) -> Cutout | None:
         y = ((rows + 0.5) / height * h - 0.5).astype(np.float32)
         share = (matte[rows, cols].astype(np.float32) / 255)[:, None] ** 2
         seen = srgb_to_linear(pixels[rows, cols])
-        rgb[rows, cols] = linear_to_srgb(share * seen + (1 - share) * _sample(near, x, y))
+        rgb[rows, cols] = linear_to_srgb(
+            (share * seen + (1 - share) * _sample(near, x, y)).astype(np.float32)
+        )
     return Cutout(rgb, matte, opening, method, (), 0.9)
 
 
-# --- small morphology -------------------------------------------------------------------------------
+# --- small morphology --------------------------------------------------------------------------
 
 
 def _reduced(pixels: Bytes, side: int = DECISION_SIDE) -> Bytes:
@@ -711,14 +721,15 @@ def _reduced(pixels: Bytes, side: int = DECISION_SIDE) -> Bytes:
 
 def _grown(mask: Mask, radius: int) -> Mask:
     if radius <= 1:
-        return cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0, bool)
     away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
     return np.asarray(away <= radius, bool) if mask.any() else mask
 
 
 def _shrunk(mask: Mask, radius: int) -> Mask:
     if radius <= 1:
-        return cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
+        eroded = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
+        return np.asarray(eroded > 0, bool)
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     return np.asarray(depth > radius, bool)
 

@@ -1,7 +1,7 @@
 """The ring's shape in its product photo: hoop, elevation, contact points, head.
 
 The hoop's own fit is in ``hoop_fit``; it cannot tell the two ends of the short axis apart, because
-silhouette and hole are symmetric about the centre. The head, or the decoration, decides which is up.
+silhouette and hole are symmetric about the centre. The head, or the picture's own up, decides.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ LEAST_HEAD, CLEAR_HEAD = 0.012, 0.07
 picture, and on the lower one."""
 FIT_SIDE = 512
 """Long side of the copy that outlines are traced on, px; contours there are good to 0.1 px."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RingShape:
     """A hoop as seen in a product photo.
@@ -157,7 +159,7 @@ def _orient(hoop: Hoop, solid: Mask) -> tuple[Hoop, float, float]:
     return replace(hoop, turn_rad=turn), head, share
 
 
-# --- views without an opening ----------------------------------------------------------------------
+# --- views without an opening ------------------------------------------------------------------
 
 
 def _is_convex(solid: Mask) -> bool:
@@ -180,9 +182,8 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
         across = (points - middle) @ np.array([-np.sin(turn), np.cos(turn)])
         low, high = along.min(), along.max()
         length = high - low
-        thick = []
-        for near in (along < low + 0.12 * length, along > high - 0.12 * length):
-            thick.append(float(np.ptp(across[near])))
+        ends = (along < low + 0.12 * length, along > high - 0.12 * length)
+        thick = [float(np.ptp(across[end])) for end in ends]
         score = max(thick) / length
         if best is None or score < best[0]:
             best = score, float(turn), float(low), float(high), float(np.mean(thick))
@@ -193,8 +194,8 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
     ratio = USUAL_RATIO
     across = (points - middle) @ np.array([-np.sin(turn), np.cos(turn)])
     offsets = (points - middle) @ along_xy
-    ends = (offsets < low + 0.12 * 2 * outer) | (offsets > high - 0.12 * 2 * outer)
-    seat = float(np.median(across[ends]))
+    at_ends = (offsets < low + 0.12 * 2 * outer) | (offsets > high - 0.12 * 2 * outer)
+    seat = float(np.median(across[at_ends]))
     centre = middle + along_xy * (low + high) / 2 + np.array([-np.sin(turn), np.cos(turn)]) * seat
     hoop = Hoop(
         float(centre[0]), float(centre[1]), turn, outer, ratio, np.deg2rad(3.0), thick_px / 2, 1.0
