@@ -392,10 +392,10 @@ ROOM = 0.20
 """Radiance of the room that polished metal on a hand mirrors, over that of white paper there, in a
 room with one window. Read off path-traced scenes, like the next three."""
 
-ROOM_UNDER_SKY = 0.75
+ROOM_UNDER_SKY = 0.85
 """The same where the light comes from everywhere."""
 
-LAMP_RADIANCE = 1.3
+LAMP_RADIANCE = 1.6
 """Radiance of a wide lamp or window, over that of the paper it lights."""
 
 LAMP_SHARPNESS = 4.0
@@ -413,11 +413,13 @@ DETAIL_SIGMA = 0.04
 HORIZON = (-0.45, 0.10)
 """Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
 
-SHADED_BELOW = 0.5
-"""Brightness of the skin and ground that the ring mirrors: it shades what lies beneath it."""
+SHADED_BELOW, DARKER_DOWN = 1.0, 1.5
+"""Brightness of the skin and ground that metal mirrors at the horizon, over that of the open, and
+its fall exp(-k d) for a ray that points down by d: at its foot the ring mirrors its own shadow."""
 
-SKIN_MIRRORED = 0.18
-"""Share of skin in the light of metal that faces the viewer: soft reflections reach round."""
+SKIN_MIRRORED, SKIN_IN_HEAD = 0.18, 0.06
+"""Share of skin in the light of a hoop that faces the viewer, for soft reflections reach round; and
+in the head, which looks away from the skin."""
 
 HIGHLIGHT_FROM, HIGHLIGHT_TO = 0.86, 0.97
 """Quantiles of the ring's own luminance between which a pixel becomes a highlight, the mirror image
@@ -457,7 +459,8 @@ def mirrored_room(normal: Float, light: Light) -> Float:
     room = ROOM + (ROOM_UNDER_SKY - ROOM) * light.ambient**2
     above = light.level * (room + (1 - light.ambient) * LAMP_RADIANCE * lamp)
     up = smoothstep(ray[..., 2], *HORIZON)[..., None]
-    below = SHADED_BELOW * (light.skin + light.surround) / 2
+    dark = SHADED_BELOW * np.exp(-DARKER_DOWN * np.clip(-ray[..., 2], 0, 1))[..., None]
+    below = dark * (light.skin + light.surround) / 2
     return np.asarray(up * above[..., None] * light.colour + (1 - up) * below, np.float32)
 
 
@@ -481,16 +484,20 @@ def relight(
         return color
     straight = (color / np.maximum(alpha, 1e-3)[..., None]).astype(np.float32)
     value = np.maximum(luminance(straight), 1e-3)
-    highlight = _highlights(value, alpha, inside)
-    metal = _metalness(straight, inside)
-    gain = np.log(np.maximum(_studio_to_hand(value, inside, normal, light, highlight), 1e-4))
+    # What looks down on the finger mirrors no lamp, however white the studio's floor was.
+    looks_up = smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
+    highlight = _highlights(value, alpha, inside) * looks_up
+    metal, hoop = _metalness(straight, inside), _hoopness(height, inside)
+    skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
+    tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
+    gain = np.log(np.maximum(tone, 1e-4))
     stone = np.log(min(light.level, 1.0) * light.colour)
     gain = stone + metal[..., None] * (gain - stone)
-    hoop = REPLACED * metal * _hoopness(height, inside) * (1 - HIGHLIGHT_KEPT * highlight)
+    share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
     studio = _blurred(value, alpha, DETAIL_SIGMA * _extent(inside))
     replaced = np.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
-    gain += hoop[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
+    gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
     if light.is_grey:
         straight = straight + np.float32(ambient) * (value[..., None] - straight)
     lit = np.minimum(straight * np.exp(np.float32(ambient) * gain), 1)
@@ -498,7 +505,12 @@ def relight(
 
 
 def _studio_to_hand(
-    value: Float, inside: Mask, normal: Float, light: Light, highlight: Float
+    value: Float,
+    inside: Mask,
+    normal: Float,
+    light: Light,
+    highlight: Float,
+    skin_share: Float,
 ) -> Float:
     """(h, w, 3) positive factor that keeps the studio's picture and changes its tone and tint: its
     middle goes to the radiance of the room, its highlights to that of a lamp."""
@@ -508,7 +520,7 @@ def _studio_to_hand(
     peak = min(float(np.sqrt(light.level)), 1.0)  # lamps in a dim room still shine
     tone = base + (peak - base) * highlight * 0.9
     skin = light.skin / max(float(luminance(light.skin)), 1e-4)
-    share = SKIN_MIRRORED * (1 - highlight)[..., None]
+    share = skin_share[..., None]
     matte = shading(normal, light)
     matte = np.clip(matte / max(float(matte[inside].mean()), 1e-3), 0.6, 1.4)
     tone = tone * np.where(inside, matte, 1) ** (0.5 * (1 - highlight))

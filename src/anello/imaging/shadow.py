@@ -28,10 +28,10 @@ CREST_WITHIN = 0.07
 # The numbers down to CREVICE were fitted to the optical density that path-traced rings of metal add
 # to skin, by distance from the rim and the lamp's cosine over the skin (windows, suns, overcast).
 
-RIM_DENSITY_SKY = 0.65
+RIM_DENSITY_SKY = 0.7
 """Density at the rim where the light comes from everywhere."""
 
-RIM_DENSITY_GRAZING = 0.95
+RIM_DENSITY_GRAZING = 1.0
 """Density at the rim where a lamp grazes the skin: what light there is comes past the ring."""
 
 LAMP_FALL = (1.3, 0.9)
@@ -44,7 +44,7 @@ GRAZING_COSINE = -0.3
 REACH_OF_WIDTH, REACH_OF_HEIGHT = 0.03, 0.30
 """The density falls to 1/e within this many finger widths plus rim heights."""
 
-CREVICE, CREVICE_REACH = 0.45, 0.016
+CREVICE, CREVICE_REACH = 0.5, 0.018
 """Density of the corner between near rim and skin, where no light gets in, and its reach in finger
 widths."""
 
@@ -193,7 +193,7 @@ def _contact(surface: _Surface, site: FingerSite, light: Light) -> Float:
     reach = REACH_OF_WIDTH * site.width_px + REACH_OF_HEIGHT * height
     corner = CREVICE * np.exp(-surface.distance / (CREVICE_REACH * site.width_px))
     near_side = np.clip(-surface.side, 0, 1)
-    round_off = 1 - END_FADE * smoothstep(np.abs(surface.frame.across), 0.7, 1.0)
+    round_off = 1 - END_FADE * smoothstep(np.abs(surface.frame.across), 0.75, 1.0)
     density = at_rim * np.exp(-surface.distance / reach) + corner * near_side
     return np.asarray(density * round_off, np.float32)
 
