@@ -304,7 +304,7 @@ _SKIN_FLOOR = np.array([0.12, 0.028, 0.036])
 """Least spread of skin in (log G, log R/G, log B/G): shading, blush, white balance."""
 _SKIN_KINDS, _OWN_SKIN_KINDS = 3, 2
 _LLR_LIMIT = 4.0
-_W_REGION, _W_GRADIENT, _W_CREASE, _W_GAP = 0.55, 0.65, 0.35, 0.9
+_W_REGION, _W_GRADIENT, _W_CREASE, _W_GAP = 0.55, 0.65, 0.5, 0.9
 
 _Gaussian: TypeAlias = tuple[Float64, Float64, float]
 """Mean (3,), inverse covariance (3, 3), log of share and normaliser."""
