@@ -96,7 +96,6 @@ def fit_ground(lab: Float) -> Ground:
     Quadratic by iteratively reweighted least squares (Tukey), then the slow remainder of the
     residual (lamp patches, vignettes) by normalised convolution.
     """
-    height, width = lab.shape[:2]
     frame = frame_mask(lab.shape)
     field = _fit_quadratic(lab, frame)
     distance = _norm(lab - field)

@@ -55,7 +55,7 @@ SHADOW_SECTOR = 0.3
 """Cotangent of the sector's edge below the hoop, from the vertical, that its shadow falls in."""
 MAIN_OPENING = 0.012
 """Smallest opening of a hoop, of the ring's box."""
-WHITE_GAP = 2.2
+WHITE_GAP = 3.0
 """How much wider a gap must be among colourless metal or stones to be told from a white facet."""
 ENCLOSED = 0.65
 """Share of directions in which an opening must have the ring round it; faint sides cost some."""
@@ -410,7 +410,9 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     see_through = parts.opening | parts.gaps
     likely = _without_specks(_main_part(parts.likely), see_through)
     hoop = _hoop_of(likely, parts.opening, parts.pale)
-    rows, cols = (axis.astype(np.float64) for axis in np.indices(likely.shape))
+    places: Float64 = np.indices(likely.shape).astype(np.float64)
+    rows: Float64 = places[0]
+    cols: Float64 = places[1]
     opening = parts.opening
     if hoop is None or hoop.cost > HOOP_COST:
         solid = _opened(parts.firm & ~parts.pale, 1)
@@ -484,7 +486,7 @@ def _main_opening(openings: Mask, ring: Mask) -> Mask | None:
 
 
 def _smoothed(mask: Mask) -> Mask:
-    return cv2.medianBlur(mask.astype(np.uint8), 5) > 0
+    return np.asarray(cv2.medianBlur(mask.astype(np.uint8), 5) > 0, bool)
 
 
 def _without_specks(ring: Mask, openings: Mask) -> Mask:
@@ -594,9 +596,9 @@ def _unmix(seen: Float, ring: Float, ground: Float, depth: Float) -> tuple[Float
     line = ring - ground
     length2 = np.einsum("ij,ij->i", line, line)
     along = np.einsum("ij,ij->i", seen - ground, line) / (length2 + np.float32(1e-6))
-    off = np.linalg.norm(seen - ground, axis=1)
+    off = np.linalg.norm(seen - ground - along[:, None] * line, axis=1)
     by_place = np.clip(depth + np.float32(0.5), 0, 1)
-    # Ring pixels of another colour than the local mean (dark edge lines, highlights) are ring too.
+    # What lies beside the line (dark edge lines, stones next to metal) is ring of another colour.
     by_colour = np.clip(np.maximum(along, off / np.float32(0.35)), 0, 1)
     trust = length2 / (length2 + np.float32(0.02))
     coverage = trust * by_colour + (1 - trust) * by_place

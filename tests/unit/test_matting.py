@@ -1,0 +1,198 @@
+"""Cut-outs against drawn rings and path-traced ones, whose alpha is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawn_hoops import (
+    GOLD,
+    SILVER,
+    DrawnHoop,
+    draw_hoop,
+    gradient_ground,
+    plain_ground,
+    shadowed,
+)
+from numpy.typing import NDArray
+
+from anello.imaging.matting import Cutout, cut_out
+
+SCENES = Path(__file__).parent.parent / "scenes" / "rings"
+HOOP = DrawnHoop()
+
+
+def iou(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    a, b = first.astype(float), second.astype(float)
+    return float(np.minimum(a, b).sum() / np.maximum(a, b).sum())
+
+
+def hole_of(alpha: NDArray[np.uint8], seed_xy: tuple[float, float]) -> NDArray[np.bool_]:
+    _, labels = cv2.connectedComponents((alpha < 128).astype(np.uint8), connectivity=4)
+    return labels == labels[round(seed_xy[1]), round(seed_xy[0])]
+
+
+def found(cutout: Cutout | None) -> Cutout:
+    assert cutout is not None
+    return cutout
+
+
+GROUNDS = {
+    "white": plain_ground(),
+    "grey": plain_ground((168, 168, 170)),
+    "pink": plain_ground((236, 208, 204)),
+    "black": plain_ground((12, 12, 14)),
+    "gradient": gradient_ground(),
+    "shadow": shadowed(plain_ground(), HOOP.centre),
+}
+
+
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_gold_hoop_on_plain_grounds(ground: str) -> None:
+    picture, alpha = draw_hoop(GROUNDS[ground], HOOP)
+    cutout = found(cut_out(picture))
+    assert iou(cutout.alpha, alpha) > 0.96
+    assert cutout.opening is not None
+    hole = hole_of(alpha, HOOP.centre)
+    assert (cutout.opening & hole).sum() / (cutout.opening | hole).sum() > 0.96
+
+
+@pytest.mark.parametrize("ground", ["white", "gradient", "shadow"])
+def test_silver_hoop_keeps_its_whole_band(ground: str) -> None:
+    picture, alpha = draw_hoop(GROUNDS[ground], HOOP, SILVER)
+    cutout = found(cut_out(picture))
+    assert iou(cutout.alpha, alpha) > 0.94
+
+
+def test_no_fringe_of_the_old_ground() -> None:
+    """Edge colours are those of the metal next to them, not mixed with white."""
+    picture, _ = draw_hoop(plain_ground(), HOOP, (120, 84, 30))
+    cutout = found(cut_out(picture))
+    edge = (cutout.alpha > 60) & (cutout.alpha < 200)
+    assert edge.sum() > 100
+    assert np.percentile(cutout.rgb[edge].max(-1), 90) < 160
+
+
+def test_white_facet_enclosed_by_the_stone_is_ring() -> None:
+    picture, alpha = draw_hoop(plain_ground(), HOOP)
+    top = HOOP.points(HOOP.outer + 35, np.array([0.0]), 0.0)[0]
+    middle = (round(top[0]), round(top[1]))
+    cv2.circle(picture, middle, 42, (90, 92, 96), -1, cv2.LINE_AA)
+    for turn in range(0, 360, 45):
+        cv2.ellipse(picture, middle, (36, 36), turn, 4, 38, (235, 238, 242), -1, cv2.LINE_AA)
+    cv2.circle(picture, middle, 11, (255, 255, 255), -1, cv2.LINE_AA)
+    cutout = found(cut_out(picture))
+    rows, cols = np.indices(alpha.shape)
+    stone = np.hypot(cols - middle[0], rows - middle[1]) < 38
+    assert (cutout.alpha[stone] > 250).mean() > 0.98
+
+
+def test_text_and_second_objects_are_dropped() -> None:
+    picture, alpha = draw_hoop(plain_ground(), HOOP)
+    cv2.putText(picture, "SHOP.EXAMPLE", (20, 40), 0, 1.0, (90, 90, 90), 2, cv2.LINE_AA)
+    cv2.circle(picture, (450, 480), 18, (40, 40, 160), -1, cv2.LINE_AA)
+    cutout = found(cut_out(picture))
+    assert iou(cutout.alpha, alpha) > 0.96
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "least_opening"),
+    [("solitaire_on_white", 0.95, 0.97), ("slim_band", 0.90, 0.95), ("halo", 0.92, 0.97)],
+)
+def test_path_traced_rings(name: str, least: float, least_opening: float) -> None:
+    picture = cv2.imread(str(SCENES / f"{name}.jpg"))[..., ::-1].copy()
+    alpha = cv2.imread(str(SCENES / f"{name}-alpha.png"), cv2.IMREAD_GRAYSCALE)
+    cutout = found(cut_out(picture))
+    assert iou(cutout.alpha, alpha) > least
+    assert cutout.opening is not None
+    hole = hole_of(alpha, tuple(np.argwhere(cutout.opening).mean(0)[::-1]))
+    assert (cutout.opening & hole).sum() / (cutout.opening | hole).sum() > least_opening
+
+
+def test_transparency_of_the_file_is_used_and_mended() -> None:
+    picture, alpha = draw_hoop(plain_ground(), HOOP)
+    damaged = alpha.copy()
+    rng = np.random.default_rng(0)
+    inside = np.argwhere(cv2.erode(alpha, np.ones((5, 5))) > 250)
+    for row, col in rng.choice(inside, 40):
+        damaged[row, col] = 0
+    for row, col in rng.integers(5, 60, (20, 2)):
+        damaged[row, col] = 255
+    cutout = found(cut_out(picture, damaged))
+    assert cutout.method == "alpha"
+    assert np.abs(cutout.alpha.astype(int) - alpha).max() <= 8
+    assert cutout.opening is not None
+
+
+def test_opaque_alpha_says_nothing() -> None:
+    picture, _ = draw_hoop(plain_ground(), HOOP)
+    assert found(cut_out(picture, np.full(picture.shape[:2], 255, np.uint8))).method == "ground"
+
+
+def test_mask_is_taken_as_it_is() -> None:
+    picture, alpha = draw_hoop(plain_ground((90, 130, 60)), HOOP, (95, 128, 64))
+    cutout = found(cut_out(picture, mask=alpha))
+    assert cutout.method == "mask"
+    assert np.array_equal(cutout.alpha, alpha)
+
+
+def test_keeping_the_background() -> None:
+    picture, alpha = draw_hoop(plain_ground(), HOOP)
+    opaque = found(cut_out(picture, remove_background=False))
+    assert iou(opaque.alpha, alpha) > 0.96
+    assert opaque.warnings
+    as_is = found(cut_out(picture, alpha, remove_background=False))
+    assert as_is.method == "as-is"
+    assert np.array_equal(as_is.alpha, alpha)
+
+
+def blank() -> NDArray[np.uint8]:
+    return plain_ground((250, 250, 248))
+
+
+def coin() -> NDArray[np.uint8]:
+    picture = plain_ground()
+    cv2.circle(picture, (250, 260), 150, (200, 165, 70), -1, cv2.LINE_AA)
+    cv2.circle(picture, (250, 260), 138, (165, 130, 45), 3, cv2.LINE_AA)
+    cv2.putText(picture, "5", (215, 310), 0, 5.0, (150, 118, 40), 9, cv2.LINE_AA)
+    return picture
+
+
+def cup() -> NDArray[np.uint8]:
+    picture = plain_ground()
+    cv2.rectangle(picture, (120, 150), (320, 400), (40, 90, 160), -1)
+    cv2.ellipse(picture, (322, 270), (70, 80), 0, -90, 90, (40, 90, 160), 24, cv2.LINE_AA)
+    cv2.ellipse(picture, (220, 150), (100, 30), 0, 0, 360, (90, 140, 200), -1, cv2.LINE_AA)
+    return picture
+
+
+def noise() -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, (400, 400, 3), np.uint8)
+
+
+@pytest.mark.parametrize("draw", [blank, coin, cup, noise])
+def test_other_things_are_refused(draw: object) -> None:
+    assert callable(draw)
+    assert cut_out(draw()) is None
+
+
+@pytest.mark.parametrize("name", ["hand_left_dark", "hand_right_fair"])
+def test_hands_are_refused(name: str) -> None:
+    picture = cv2.imread(str(SCENES.parent / f"{name}.jpg"))[..., ::-1].copy()
+    assert cut_out(picture) is None
+
+
+def test_size_does_not_matter_much() -> None:
+    for side in (240, 1400):
+        factor = side / 520
+        hoop = DrawnHoop(
+            centre=(250 * factor, 260 * factor),
+            inner=140 * factor,
+            outer=160 * factor,
+            width=52 * factor,
+        )
+        size = (side, round(500 * factor))
+        picture, alpha = draw_hoop(plain_ground(size=size), hoop, GOLD)
+        assert iou(found(cut_out(picture)).alpha, alpha) > (0.94 if side < 300 else 0.97)

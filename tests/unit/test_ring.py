@@ -1,0 +1,125 @@
+"""The hoop's fit against drawn hoops of known pose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from drawn_hoops import DrawnHoop, draw_hoop, plain_ground
+
+from anello.imaging.matting import cut_out
+from anello.imaging.ring import RingShape, fit_ring
+
+
+def fitted(hoop: DrawnHoop, head_deg: float | None = None) -> RingShape:
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    if head_deg is not None:
+        place = hoop.points(hoop.outer + 30, np.deg2rad([head_deg]), 0.0)[0]
+        where = (round(place[0] * 16), round(place[1] * 16))
+        cv2.circle(alpha, where, 34 * 16, 255, -1, cv2.LINE_AA, 4)
+        cv2.circle(picture, where, 34 * 16, (150, 20, 40), -1, cv2.LINE_AA, 4)
+    cutout = cut_out(picture, mask=alpha)
+    assert cutout is not None
+    shape = fit_ring(cutout)
+    assert shape is not None
+    return shape
+
+
+@pytest.mark.parametrize("elevation", [25.0, 42.0, 58.0])
+@pytest.mark.parametrize("rotation", [-65.0, -20.0, 0.0, 35.0])
+@pytest.mark.parametrize("width", [30.0, 60.0])
+def test_plain_hoops(elevation: float, rotation: float, width: float) -> None:
+    hoop = DrawnHoop(rotation_deg=rotation, elevation_deg=elevation, width=width)
+    shape = fitted(hoop)
+    assert shape.rotation_deg == pytest.approx(rotation, abs=1.5)
+    assert shape.elevation_deg == pytest.approx(elevation, abs=3)
+    assert shape.inner_radius_px == pytest.approx(hoop.inner, rel=0.03)
+    assert shape.outer_radius_px == pytest.approx(hoop.outer, rel=0.03)
+    assert shape.band_width_px == pytest.approx(width, rel=0.3)
+    assert np.allclose(shape.centre_xy, hoop.centre, atol=3)
+    assert shape.contact_xy is not None
+    off = np.linalg.norm(shape.contact_xy - hoop.contact_xy, axis=1)
+    assert off.max() < 0.03 * 2 * hoop.inner
+    assert shape.head_deg == 0
+    assert shape.view == "three_quarter"
+    assert shape.confidence > 0.6
+
+
+@pytest.mark.parametrize("head", [-40.0, -15.0, 0.0, 25.0, 50.0])
+def test_head_is_found_and_does_not_bend_the_hoop(head: float) -> None:
+    hoop = DrawnHoop(rotation_deg=-25)
+    shape = fitted(hoop, head)
+    assert shape.head_deg == pytest.approx(head, abs=5)
+    assert shape.rotation_deg == pytest.approx(-25, abs=1.5)
+    assert shape.elevation_deg == pytest.approx(42, abs=4)
+
+
+def test_anchors_give_centre_rotation_and_scale() -> None:
+    hoop = DrawnHoop()
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    cutout = cut_out(picture, mask=alpha)
+    assert cutout is not None
+    shifted = hoop.contact_xy + np.array([4.0, -3.0])
+    shape = fit_ring(cutout, shifted)
+    assert shape is not None
+    assert shape.contact_xy is not None
+    assert np.allclose(shape.contact_xy, shifted, atol=1.0)
+    assert shape.rotation_deg == pytest.approx(hoop.rotation_deg, abs=0.5)
+    assert shape.inner_radius_px == pytest.approx(hoop.inner, rel=0.01)
+    assert shape.elevation_deg == pytest.approx(hoop.elevation_deg, abs=5)
+
+
+def test_anchors_may_come_in_either_order() -> None:
+    hoop = DrawnHoop()
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    cutout = cut_out(picture, mask=alpha)
+    assert cutout is not None
+    shape = fit_ring(cutout, hoop.contact_xy[::-1])
+    assert shape is not None
+    assert shape.rotation_deg == pytest.approx(hoop.rotation_deg, abs=0.5)
+
+
+def test_top_view_has_its_contact_points_at_the_ends_of_the_band() -> None:
+    alpha = np.zeros((400, 600), np.uint8)
+    cv2.rectangle(alpha, (60, 180), (540, 220), 255, -1)
+    cv2.circle(alpha, (300, 200), 90, 255, -1)
+    picture = np.full((400, 600, 3), 140, np.uint8)
+    cutout = cut_out(picture, mask=alpha)
+    assert cutout is not None
+    shape = fit_ring(cutout)
+    assert shape is not None
+    assert shape.contact_xy is not None
+    assert shape.view == "top"
+    assert abs(shape.rotation_deg) < 3
+    assert shape.elevation_deg < 10
+    left, right = shape.contact_xy
+    assert 60 <= left[0] < 110
+    assert 490 < right[0] <= 540
+    assert shape.warnings
+
+
+def test_shape_is_the_same_at_any_size() -> None:
+    small = fitted(DrawnHoop())
+    hoop = DrawnHoop(centre=(750.5, 780.5), inner=420, outer=480, width=156)
+    picture, alpha = draw_hoop(plain_ground(size=(1560, 1500)), hoop)
+    cutout = cut_out(picture, mask=alpha)
+    assert cutout is not None
+    large = fit_ring(cutout)
+    assert large is not None
+    assert large.inner_radius_px == pytest.approx(3 * small.inner_radius_px, rel=0.01)
+    assert large.elevation_deg == pytest.approx(small.elevation_deg, abs=1)
+
+
+def test_projection_round_trip() -> None:
+    hoop = DrawnHoop()
+    shape = replace(
+        fitted(hoop),
+        centre_xy=np.array(hoop.centre),
+        rotation_deg=hoop.rotation_deg,
+        elevation_deg=hoop.elevation_deg,
+    )
+    turn = np.linspace(-3, 3, 7)
+    mine = shape.project(np.full(7, 100.0), turn, np.full(7, 5.0))
+    assert np.allclose(mine, hoop.points(100.0, turn, 5.0))
