@@ -28,7 +28,7 @@ from anello.imaging.head import Head, fit_head
 from anello.imaging.lighting import Light, estimate_light, relight
 from anello.imaging.matting import Cutout, cut_out
 from anello.imaging.ring import RingShape, fit_ring
-from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur
+from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
 from anello.imaging.shadow import bulge_displacement, shadow_matte, skin_matte
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
@@ -254,12 +254,14 @@ def _wear(
             )
         layer = _behind_mask(layer, hand, site)
     with watch("light"):
-        color = relight(layer.color, layer.alpha, layer.normal, place.light, options.ambient)
+        color = relight(
+            layer.color, layer.alpha, layer.normal, place.light, options.ambient, layer.height
+        )
         layer = replace(layer, color=color)
     with watch("shadow"):
         roi = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
         patch = srgb_to_linear(crop(picture, roi))
-        skin = skin_matte(patch, site, roi, _matte(hand.mask, roi))
+        skin = skin_matte(patch, site, roi, _matte(hand.mask, roi), hand.hand.points_xy)
         alpha, height = placed(layer.alpha, layer.roi, roi), placed(layer.height, layer.roi, roi)
         shadow = shadow_matte(alpha, height, site, place.light, options.shadow, skin, roi)
     with watch("composite"):
@@ -302,9 +304,11 @@ def _measure_place(hand: HandAnalysis, finger: Finger, location: float) -> Place
     x, y = np.floor(site.centre_xy).astype(int)
     roi = grown_roi((int(x), int(y), int(x) + 1, int(y) + 1), round(site.width_px), size)
     patch = srgb_to_linear(crop(hand.photo.pixels, roi))
-    skin = skin_matte(patch, site, roi, _matte(hand.mask, roi))
+    site = replace(site, edge_sigma_px=photo_sigma(patch, site.edge_sigma_px))
+    points_xy = hand.hand.points_xy
+    skin = skin_matte(patch, site, roi, _matte(hand.mask, roi), points_xy)
     scale = hand.overview.shape[1] / hand.photo.width
-    light = estimate_light(patch, skin, site, roi, overview=hand.overview, overview_scale=scale)
+    light = estimate_light(patch, skin, site, roi, hand.overview, scale, points_xy)
     return Place(site, light, estimate_grain(patch, skin))
 
 

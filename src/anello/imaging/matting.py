@@ -314,10 +314,12 @@ def _reclaimed(
     differs = np.abs(lab - local)
     light, colour = differs[..., 0], differs[..., 1:].max(-1)
     around = np.ones((span, span), np.uint8)
+    # JPEG codes colour in blocks of 16 px, and rings throughout them.
+    blocks = np.ones((3 * span, 3 * span), np.uint8)
     same = (total > 1e-3) & (
         light < np.maximum(tolerance, ringing * LIGHT_FOOT * cv2.dilate(light, around))
     )
-    same &= colour < np.maximum(2 * tolerance, ringing * COLOUR_FOOT * cv2.dilate(colour, around))
+    same &= colour < np.maximum(2 * tolerance, ringing * COLOUR_FOOT * cv2.dilate(colour, blocks))
     corner = same & calm
     grown = known
     for _ in range(ball):
@@ -603,7 +605,7 @@ def _unmix(seen: Float, ring: Float, ground: Float, depth: Float) -> tuple[Float
     trust = length2 / (length2 + np.float32(0.02))
     coverage = trust * by_colour + (1 - trust) * by_place
     # A little inside, ground-coloured pixels are rather highlights than misses of the decision.
-    coverage = np.maximum(coverage, np.clip((depth - 1) / 2.5, 0, 1))
+    coverage = np.maximum(coverage, np.clip((depth - 0.7) / 2, 0, 1))
     coverage = np.where(depth < -1.6, 0, coverage).astype(np.float32)
     coverage = np.where(coverage > 0.97, 1, np.where(coverage < 0.03, 0, coverage))
     colour = (seen - (1 - coverage[:, None]) * ground) / np.maximum(coverage[:, None], 0.05)
