@@ -366,8 +366,9 @@ def _behind_mask(layer: Layer, hand: HandAnalysis, site: FingerSite) -> Layer:
 def _write_back(picture: Bytes, roi: Roi, patch: Float, composed: Float) -> None:
     """Put the region back; pixels that nothing changed keep their decoded bytes."""
     box = crop(picture, roi)
-    changed = (composed != patch).any(-1, keepdims=True)
-    np.copyto(box, linear_to_srgb(composed), where=changed)
+    differs = composed != patch
+    changed = differs[..., 0] | differs[..., 1] | differs[..., 2]
+    np.copyto(box, linear_to_srgb(composed), where=changed[..., None])
 
 
 def _warnings(hand: HandAnalysis, ring: RingAnalysis, site: FingerSite) -> tuple[str, ...]:

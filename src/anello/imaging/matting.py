@@ -53,6 +53,8 @@ GAP_RADIUS = 0.012
 are smaller, or not quite as white."""
 SHADOW_SECTOR = 0.3
 """Cotangent of the sector's edge below the hoop, from the vertical, that its shadow falls in."""
+BAND_REACH = 0.13
+"""How far the band reaches from its opening, of the ring's size."""
 MAIN_OPENING = 0.012
 """Smallest opening of a hoop, of the ring's box."""
 WHITE_GAP = 3.0
@@ -319,7 +321,9 @@ def _reclaimed(
     same = (total > 1e-3) & (
         light < np.maximum(tolerance, ringing * LIGHT_FOOT * cv2.dilate(light, around))
     )
-    same &= colour < np.maximum(2 * tolerance, ringing * COLOUR_FOOT * cv2.dilate(colour, blocks))
+    same &= colour < np.maximum(2 * tolerance, ringing * COLOUR_FOOT * cv2.dilate(colour, around))
+    smeared = ringing * COLOUR_FOOT * cv2.dilate(colour, blocks)
+    same |= (total > 1e-3) & (light < 0.7 * tolerance) & (colour < np.minimum(smeared, 8))
     corner = same & calm
     grown = known
     for _ in range(ball):
@@ -421,10 +425,12 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
         body = _hull(solid | opening) if solid.any() else likely
         below = rows > _middle(body)[1]
         underneath = rows > np.flatnonzero(body.any(1))[-1] - 0.08 * _size(body)
-        shade = _pale_parts(parts, likely) | (parts.shade & underneath)
+        # The band itself lies along the opening; on white, silver is as pale as a shadow.
+        apart = ~_grown(opening, max(1, round(BAND_REACH * _size(body))))
+        shade = _pale_parts(parts, likely) | (parts.shade & underneath & apart)
         ring = likely & ~(below & ~body & shade)
         thin = ring & ~_opened(ring, max(2, round(0.012 * _size(ring))))
-        ring &= ~(thin & below & ~body & parts.pale)
+        ring &= ~(thin & below & ~body & apart & parts.pale)
         ring = _without_specks(_main_part(ring), see_through)
     else:
         outside, inside = hoop.excess(cols, rows)

@@ -69,10 +69,10 @@ LAMP_SPREAD = 0.35
 LAMP_SAMPLES = 7
 """Directions tried over the lamp: one in the middle, the others around it."""
 
-WORKING_WIDTH = 110.0
+WORKING_WIDTH = 64.0
 """Finger width, px, above which the shadow is worked out on a smaller picture."""
 
-MARCH_WIDTH = 48.0
+MARCH_WIDTH = 40.0
 """Finger width, px, at which lamp rays are followed: a band is still four pixels high."""
 
 MARCH_STEPS = np.geomspace(0.04, 1.2, 9)

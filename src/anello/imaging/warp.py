@@ -45,7 +45,7 @@ def crop(values: NDArray[T], roi: Roi, outer: Roi | None = None) -> NDArray[T]:
 
 def displaced(patch: Float, field_xy: Float) -> Float:
     """Each pixel read ``field_xy`` (h, w, 2) px away, bilinear; where nothing moves, as it was."""
-    moves = np.abs(field_xy).max(-1) > 0.01
+    moves = np.maximum(np.abs(field_xy[..., 0]), np.abs(field_xy[..., 1])) > 0.01
     if not moves.any():
         return patch.copy()
     rows, columns = np.flatnonzero(moves.any(1)), np.flatnonzero(moves.any(0))
