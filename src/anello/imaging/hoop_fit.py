@@ -20,7 +20,7 @@ from scipy.optimize import least_squares
 
 from anello.imaging.arrays import Float64, Mask
 
-OUTLINE_POINTS = 200
+OUTLINE_POINTS = 160
 """Points kept of each outline."""
 ROBUST_SCALE = 0.015
 """Outline residual, in outer radii, beyond which a point begins to count as head or damage."""
@@ -34,6 +34,8 @@ WHOLE_HOLE = 0.6
 """A hoop this small, of half the ring's box, was fitted to a piece of its hole."""
 SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.7), (1.7, 1.0)
 """Width over thickness, as if square, of round and of flat sections, and their p (Hoop.width)."""
+CLEAR_COST = 0.6
+"""A fit this good needs no other start."""
 POOR_COST = 1.7
 """Mean robust cost from which a silhouette says nothing about the hoop."""
 CROWN = 0.75
@@ -146,6 +148,8 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         low[3], high[3] = major / unit, 1.8 * start[3]
         p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
         fits.append((cost, p))
+        if cost < CLEAR_COST:
+            break
     cost, p = min(fits, key=lambda fit: fit[0])
     if cost < POOR_COST:
         return _hoop(p, unit, cost)

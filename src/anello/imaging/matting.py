@@ -166,7 +166,10 @@ def find_regions(small: Bytes, enlarged: float = 1.0) -> Regions | None:
     ring, opening = _assemble(parts)
     if not _is_ring_like(lab, ring, opening, method):
         return None
-    return Regions(ring, opening, method, 0.85 if method == "ground" else 0.5)
+    if method == "texture":
+        note = "the ground is busy or textured; a plain ground gives a cleaner cut-out"
+        return Regions(ring, opening, method, 0.5, (note,))
+    return Regions(ring, opening, method, 0.85)
 
 
 def _fills_frame(likely: Mask) -> bool:
@@ -608,7 +611,7 @@ def _unmix(seen: Float, ring: Float, ground: Float, depth: Float) -> tuple[Float
     by_place = np.clip(depth + np.float32(0.5), 0, 1)
     # What lies beside the line (dark edge lines, stones next to metal) is ring of another colour.
     by_colour = np.clip(np.maximum(along, off / np.float32(0.35)), 0, 1)
-    trust = length2 / (length2 + np.float32(0.02))
+    trust = length2 / (length2 + np.float32(0.05))
     coverage = trust * by_colour + (1 - trust) * by_place
     # A little inside, ground-coloured pixels are rather highlights than misses of the decision.
     coverage = np.maximum(coverage, np.clip((depth - 0.7) / 2, 0, 1))

@@ -105,6 +105,11 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
         found = fit_hoop(outline, opening)
     if found is None:
         return _without_opening(solid, scale)
+    if found.cost > POOR_COST:
+        warnings.append(
+            "the hoop's outline is unclear (several rings, open-work or a large head); "
+            "a three-quarter view of one ring, or anchor points, help"
+        )
     hoop, head_deg, _ = _orient(found, solid)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     return _shape(hoop, head_deg, scale, confidence, tuple(warnings), anchors)
