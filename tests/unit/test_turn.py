@@ -80,10 +80,11 @@ def test_roll_turns_the_head_towards_the_side() -> None:
     shape = ring_shape()
     q = np.linspace(-50, 50, 41, dtype=np.float32)
     reach = np.sqrt(np.maximum(50**2 - q**2, 0)).astype(np.float32)
-    head = Head(q, np.full_like(q, 240.0), reach)
+    elevation = np.radians(shape.elevation_deg)
+    height = np.full_like(q, 240.0)
+    head = Head(q, height, reach, height * np.float32(np.sin(elevation)))
     cutout = photograph(shape, lambda t, a: np.full((*t.shape, 3), 120.0))
     row, column = np.mgrid[0:520, 0:520]
-    elevation = np.radians(shape.elevation_deg)
     top = shape.centre_xy[1] - 240 * np.sin(elevation)
     stone = ((column - 250) / 50) ** 2 + ((row - top) / (50 * np.cos(elevation))) ** 2 <= 1
     cutout.rgb[stone], cutout.alpha[stone] = (255, 0, 0), 255

@@ -33,11 +33,15 @@ ASPECT_RANGE = (0.35, 1.05)
 PRONG = 0.07
 """Half-width, in outer radii, of what is too thin to be the head's outline."""
 
-TOP_VIEW_DEG = 18.0
-"""Below this elevation the photo shows the top of the head and nothing of its height."""
-
 USUAL_HEIGHT = 1.2
 """Height of the top above the hoop's axis, in outer radii, where it can't be seen."""
+
+LOWEST, TALLEST = 1.02, 1.6
+"""Range of a top's height above the hoop's axis, in outer radii: a flush signet, a tall solitaire."""
+
+BAND_SPARED = 0.0
+"""Share of the band's own breadth in the photo that shows between the top's near edge and the
+opening."""
 
 CLIFF = 0.10
 """Fall of the silhouette, in outer radii within CLIFF_RUN of them, that ends the crown: beside it a
@@ -57,12 +61,14 @@ class Head:
     """The decorated part above the hoop, in its own frame, pixels of the product photo.
 
     q : (N,) tangential coordinates, increasing. height : (N,) of the top above the hoop's axis.
-    reach : (N,) axial half-extent of the top, from the middle of the band.
+    reach : (N,) axial half-extent of the top. middle : (N,) where the product photo shows the line
+    halfway along it, y upwards from the hoop's centre.
     """
 
     q: Float
     height: Float
     reach: Float
+    middle: Float
 
     @property
     def azimuth_range(self) -> tuple[float, float]:
@@ -76,7 +82,7 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     scale = WORKING_RADIUS / shape.outer_radius_px
     alpha, x, y = _upright(cutout, shape, scale)
     view = View.of_product(shape)
-    if shape.elevation_deg < TOP_VIEW_DEG:
+    if shape.view == "top":
         return _seen_from_above(alpha, x[0], y[:, 0], shape, scale)
     columns = _head_columns(alpha, x, y, shape.band_width_px * scale / 2, view.elevation)
     if columns is None:
@@ -87,32 +93,58 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     has_neighbours = (crown[1] - crown[0]) < LONE_CROWN * (hi - lo)
     if not has_neighbours:
         crown = (0, hi - lo)
-    crown_rows, peak = _crown_widths(alpha[:, lo : hi + 1], y[:, 0], crown)
-    half_width = max(float(crown_rows.max()) / 2, 1.0)
-    middle_depth = float(np.flatnonzero(crown_rows >= 0.94 * crown_rows.max()).mean())
+    rows, peak = _crown_widths(alpha[:, lo : hi + 1], y[:, 0], crown)
+    half_width = max(float(rows.max()) / 2, 1.0)
+    middle_depth = float(np.flatnonzero(rows >= 0.94 * rows.max()).mean())
     se, ce = np.sin(view.elevation), np.cos(view.elevation)
-    reach = np.clip(middle_depth / ce, *(np.array(ASPECT_RANGE) * half_width))
-    crown_height = max((peak - reach * ce) / se, 1.02 * WORKING_RADIUS) / np.cos(view.azimuth)
+    reach = float(np.clip(middle_depth / ce, *(np.array(ASPECT_RANGE) * half_width)))
+    reach = min(reach, _longest_reach(alpha, y[:, 0], (lo + crown[0], lo + crown[1]), shape, scale))
+    crown_height = (peak - reach * ce) / se / np.cos(view.azimuth)
+    if crown_height < LOWEST * WORKING_RADIUS:
+        crown_height = LOWEST * WORKING_RADIUS
+        reach = max((peak - crown_height * np.cos(view.azimuth) * se) / ce, 0.0)
+    crown_height = min(crown_height, TALLEST * WORKING_RADIUS)
 
     c, s = np.cos(view.azimuth), np.sin(view.azimuth)
     q = (x[0, lo : hi + 1] - crown_height * s) / c
+    middle = peak - reach * ce - q * s * se
     height = np.full_like(q, crown_height)
     if has_neighbours:
-        beside = ((tops - NEIGHBOUR_REACH * reach * ce) / se + q * s) / c
-        beside[crown[0] : crown[1] + 1] = crown_height
         run = 2 * round(PRONG * WORKING_RADIUS) + 1
-        smooth = cv2.blur(np.maximum(beside, WORKING_RADIUS).reshape(1, -1), (run, 1))
-        height = smooth[0].astype(q.dtype)
-    reach_at = (tops - (height * c - q * s) * se) / ce
+        beside = tops - NEIGHBOUR_REACH * reach * ce
+        beside[crown[0] : crown[1] + 1] = middle[crown[0] : crown[1] + 1]
+        lower = (middle - cv2.blur(beside.reshape(1, -1), (run, 1))[0]) / (se * c)
+        height = np.maximum(crown_height - lower, WORKING_RADIUS)
+        middle = middle - (crown_height - height) * c * se
+    reach_at = (tops - middle) / ce
     inside = np.flatnonzero(reach_at > 0)
     if len(inside) < 3:
         return None
     kept = slice(inside[0], inside[-1] + 1)
     return Head(
-        q=(q[kept] / scale).astype(np.float32),
-        height=(height[kept] / scale).astype(np.float32),
-        reach=(np.maximum(reach_at[kept], 0) / scale).astype(np.float32),
+        *(
+            (v[kept] / scale).astype(np.float32)
+            for v in (q, height, np.maximum(reach_at, 0), middle)
+        )
     )
+
+
+def _longest_reach(
+    alpha: Mask, y: Float, columns: tuple[int, int], shape: RingShape, scale: float
+) -> float:
+    """The top must end above what opens below it, with some of the band to spare."""
+    quarter = (columns[1] - columns[0]) // 4
+    middle = alpha[:, columns[0] + quarter : columns[1] - quarter + 1].astype(np.uint8)
+    side = 2 * round(PRONG * WORKING_RADIUS) + 1
+    solid = cv2.morphologyEx(middle, cv2.MORPH_CLOSE, np.ones((side, 1), np.uint8)) > 0
+    first = solid.argmax(0)
+    below = np.arange(len(y))[:, None] > first
+    opens = (below & ~solid).argmax(0)
+    depth = np.median(y[first] - y[opens])
+    elevation = np.radians(shape.elevation_deg)
+    thickness = (shape.outer_radius_px - shape.inner_radius_px) * scale * np.sin(elevation)
+    band = thickness + shape.band_width_px * scale * np.cos(elevation)
+    return float((depth - BAND_SPARED * band) / (2 * np.cos(elevation)))
 
 
 def _seen_from_above(
@@ -121,7 +153,7 @@ def _seen_from_above(
     """The head of a ring photographed straight at its top: its outline is all there is to see."""
     tops = _tops(alpha, y[:, None])
     bottoms = -_tops(alpha[::-1], -y[::-1, None])
-    reach = np.where(alpha.any(0), (tops - bottoms) / 2, 0)
+    reach = np.where(alpha.any(0), np.maximum(tops, -bottoms), 0)
     band = shape.band_width_px * scale / 2
     wide = np.flatnonzero(reach > band + MIN_EXCESS * WORKING_RADIUS)
     if len(wide) < 2 * PRONG * WORKING_RADIUS:
@@ -129,7 +161,8 @@ def _seen_from_above(
     kept = slice(wide[0], wide[-1] + 1)
     q = (x[kept] / scale).astype(np.float32)
     height = np.full_like(q, USUAL_HEIGHT * shape.outer_radius_px)
-    return Head(q, height, (reach[kept] / scale).astype(np.float32))
+    # The photo's alpha ends the top on both sides; the fitted reach only has to be long enough.
+    return Head(q, height, (reach[kept] / scale).astype(np.float32), np.zeros_like(q))
 
 
 def _upright(cutout: Cutout, shape: RingShape, scale: float) -> tuple[Mask, Float, Float]:

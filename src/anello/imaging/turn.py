@@ -118,26 +118,27 @@ def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, sho
     return np.where(unseen, mirrored, direct).astype(np.float32)
 
 
-def _head_columns(x: Float, head: Head, seen: View) -> tuple[Float, Float, Float]:
-    """q, height and reach of the head's top at each sample's column; reach -1 beside the head."""
+def _head_columns(x: Float, head: Head, seen: View) -> tuple[Float, Float, Float, Float]:
+    """q, height, reach and middle of the head's top in each sample's column; reach -1 beside it."""
     t, _ = seen.from_head(head.q, head.height)
     along = np.linspace(0, 1, len(t), dtype=np.float32)
     position = np.interp(x, np.maximum.accumulate(t), along, left=-1, right=-1)
-    q, height, reach = (
+    q, height, reach, middle = (
         np.interp(position, along, values).astype(np.float32)
-        for values in (head.q, head.height, head.reach)
+        for values in (head.q, head.height, head.reach, head.middle)
     )
-    return q, height, np.where(position < 0, np.float32(-1), reach)
+    return q, height, np.where(position < 0, np.float32(-1), reach), middle
 
 
 def _head_top(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
     """The upper side of the head, facing out along the back of the finger."""
-    q, height, reach = _head_columns(x, head, seen)
+    q, height, reach, middle = _head_columns(x, head, seen)
     _, g = seen.from_head(q, height)
     a = (g * np.sin(seen.elevation) - y) / np.cos(seen.elevation)
     # The far edge is the photo's own silhouette; the near edge is its mirror image.
     visible = (reach > 0) & (a <= reach) & (a >= -FAR_MARGIN * reach - 0.05 * shape.outer_radius_px)
-    source_x, source_y = shop.project(*shop.from_head(q, height), a)
+    source_x, _ = shop.from_head(q, height)
+    source_y = middle - a * np.float32(np.cos(shop.elevation))
     slope: Float = np.interp(q, head.q, np.gradient(head.height, head.q)).astype(np.float32)
     length = np.sqrt(slope * slope + np.float32(1))
     facing = (1 / length).astype(np.float32)
@@ -148,12 +149,14 @@ def _head_top(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop
 
 def _head_wall(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
     """The upright surface below the top's near edge, down to the hoop."""
-    q, top, reach = _head_columns(x, head, seen)
+    q, top, reach, middle = _head_columns(x, head, seen)
     c, s = np.cos(seen.azimuth), np.sin(seen.azimuth)
     g = (y + reach * np.cos(seen.elevation)) / np.sin(seen.elevation)
     height = (g + q * s) / c
     visible = (reach > 0) & (height <= top) & (height >= shape.outer_radius_px)
-    source_x, source_y = shop.project(*shop.from_head(q, height), reach)
+    source_x, _ = shop.from_head(q, top)
+    drop = (top - height) * np.float32(np.cos(shop.azimuth) * np.sin(shop.elevation))
+    source_y = middle - reach * np.float32(np.cos(shop.elevation)) - drop
     visible &= ~_is_band(source_x, source_y, shape, shop)
     zero = np.zeros_like(x)
     return _Sheet(
