@@ -30,6 +30,9 @@ USUAL_RATIO = 0.885
 LEAST_HEAD, CLEAR_HEAD = 0.012, 0.07
 """Share of the silhouette that must stick out of the hoop's to be a head: on the upper side of the
 picture, and on the lower one."""
+BLUNT_ENDS, LONG_RING = 0.35, 1.9
+"""Thickness of a top view's ends over its length, and length over breadth (standard deviations),
+from which the long axis gives the line of the contact points."""
 FIT_SIDE = 512
 """Long side of the copy that outlines are traced on, px; contours there are good to 0.1 px."""
 
@@ -176,26 +179,24 @@ def _is_convex(solid: Mask) -> bool:
 def _without_opening(solid: Mask, scale: float) -> RingShape | None:
     """A ring seen from straight above its head: the band runs out to both sides.
 
-    The line of the contact points is the direction whose two ends are thinnest.
+    The line of the contact points is the direction whose two ends are thinnest, or the long axis.
     """
     rows, cols = np.nonzero(solid)
     points = np.stack([cols, rows], 1).astype(np.float64)
+    points = points[:: max(1, len(points) // 20000)]
     middle = points.mean(0)
-    best: tuple[float, float, float, float, float] | None = None
-    for turn in np.deg2rad(np.arange(-90, 90, 3)):
-        along = (points - middle) @ np.array([np.cos(turn), np.sin(turn)])
-        across = (points - middle) @ np.array([-np.sin(turn), np.cos(turn)])
-        low, high = along.min(), along.max()
-        length = high - low
-        ends = (along < low + 0.12 * length, along > high - 0.12 * length)
-        thick = [float(np.ptp(across[end])) for end in ends]
-        score = max(thick) / length
-        if best is None or score < best[0]:
-            best = score, float(turn), float(low), float(high), float(np.mean(thick))
-    assert best is not None
-    _, turn, low, high, thick_px = best
+    turns = np.deg2rad(np.arange(-90.0, 90.0, 3.0))
+    thinness = [_end_thickness(points - middle, turn) for turn in turns]
+    turn = float(turns[int(np.argmin(thinness))])
+    spread, axes = np.linalg.eigh(np.cov((points - middle).T))
+    if min(thinness) > BLUNT_ENDS or spread[1] > LONG_RING**2 * spread[0]:
+        # No end is thin, or the ring is mostly band: its long axis says more.
+        turn = float(np.arctan(axes[1, 1] / axes[0, 1])) if axes[0, 1] else np.pi / 2
     along_xy = np.array([np.cos(turn), np.sin(turn)])
+    along = (points - middle) @ along_xy
+    low, high = float(along.min()), float(along.max())
     outer = (high - low) / 2
+    thick_px = 2 * outer * min(_end_thickness(points - middle, turn), 0.5)
     ratio = USUAL_RATIO
     across = (points - middle) @ np.array([-np.sin(turn), np.cos(turn)])
     offsets = (points - middle) @ along_xy
@@ -207,6 +208,16 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
     )
     note = "no opening is seen: the ring is taken as photographed from straight above its head"
     return _shape(hoop, 0.0, scale, 0.4, (note,), None)
+
+
+def _end_thickness(centred: Float64, turn_rad: float) -> float:
+    """Extent across, of the thicker of the two ends of a shape, over its length."""
+    along = centred @ np.array([np.cos(turn_rad), np.sin(turn_rad)])
+    across = centred @ np.array([-np.sin(turn_rad), np.cos(turn_rad)])
+    length = float(np.ptp(along))
+    reach = 0.12 * length
+    ends = (along < along.min() + reach, along > along.max() - reach)
+    return max(float(np.ptp(across[end])) for end in ends) / length
 
 
 def _shape(
