@@ -37,11 +37,7 @@ USUAL_HEIGHT = 1.2
 """Height of the top above the hoop's axis, in outer radii, where it can't be seen."""
 
 LOWEST, TALLEST = 1.02, 1.6
-"""Range of a top's height above the hoop's axis, in outer radii: a flush signet, a tall solitaire."""
-
-BAND_SPARED = 0.0
-"""Share of the band's own breadth in the photo that shows between the top's near edge and the
-opening."""
+"""Range of a top's height over the hoop's axis, outer radii: a flush signet, a tall solitaire."""
 
 CLIFF = 0.10
 """Fall of the silhouette, in outer radii within CLIFF_RUN of them, that ends the crown: beside it a
@@ -98,7 +94,9 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     middle_depth = float(np.flatnonzero(rows >= 0.94 * rows.max()).mean())
     se, ce = np.sin(view.elevation), np.cos(view.elevation)
     reach = float(np.clip(middle_depth / ce, *(np.array(ASPECT_RANGE) * half_width)))
-    reach = min(reach, _longest_reach(alpha, y[:, 0], (lo + crown[0], lo + crown[1]), shape, scale))
+    reach = min(
+        reach, _longest_reach(alpha, y[:, 0], (lo + crown[0], lo + crown[1]), view.elevation)
+    )
     crown_height = (peak - reach * ce) / se / np.cos(view.azimuth)
     if crown_height < LOWEST * WORKING_RADIUS:
         crown_height = LOWEST * WORKING_RADIUS
@@ -129,10 +127,8 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     )
 
 
-def _longest_reach(
-    alpha: Mask, y: Float, columns: tuple[int, int], shape: RingShape, scale: float
-) -> float:
-    """The top must end above what opens below it, with some of the band to spare."""
+def _longest_reach(alpha: Mask, y: Float, columns: tuple[int, int], elevation: float) -> float:
+    """The top must end above what opens below it."""
     quarter = (columns[1] - columns[0]) // 4
     middle = alpha[:, columns[0] + quarter : columns[1] - quarter + 1].astype(np.uint8)
     side = 2 * round(PRONG * WORKING_RADIUS) + 1
@@ -141,10 +137,7 @@ def _longest_reach(
     below = np.arange(len(y))[:, None] > first
     opens = (below & ~solid).argmax(0)
     depth = np.median(y[first] - y[opens])
-    elevation = np.radians(shape.elevation_deg)
-    thickness = (shape.outer_radius_px - shape.inner_radius_px) * scale * np.sin(elevation)
-    band = thickness + shape.band_width_px * scale * np.cos(elevation)
-    return float((depth - BAND_SPARED * band) / (2 * np.cos(elevation)))
+    return float(depth / (2 * np.cos(elevation)))
 
 
 def _seen_from_above(
@@ -155,7 +148,7 @@ def _seen_from_above(
     bottoms = -_tops(alpha[::-1], -y[::-1, None])
     reach = np.where(alpha.any(0), np.maximum(tops, -bottoms), 0)
     band = shape.band_width_px * scale / 2
-    wide = np.flatnonzero(reach > band + MIN_EXCESS * WORKING_RADIUS)
+    wide = np.flatnonzero(reach > band + MIN_EXCESS / 2 * WORKING_RADIUS)
     if len(wide) < 2 * PRONG * WORKING_RADIUS:
         return None
     kept = slice(wide[0], wide[-1] + 1)
