@@ -147,7 +147,9 @@ def _seen_from_above(
     tops = _tops(alpha, y[:, None])
     bottoms = -_tops(alpha[::-1], -y[::-1, None])
     reach = np.where(alpha.any(0), np.maximum(tops, -bottoms), 0)
-    band = shape.band_width_px * scale / 2
+    tilt = np.radians(shape.elevation_deg)
+    rim = np.sqrt(np.maximum(WORKING_RADIUS**2 - x**2, 0)) * np.sin(tilt)
+    band = rim + shape.band_width_px * scale / 2 * np.cos(tilt)
     wide = np.flatnonzero(reach > band + MIN_EXCESS / 2 * WORKING_RADIUS)
     if len(wide) < 2 * PRONG * WORKING_RADIUS:
         return None
