@@ -204,8 +204,11 @@ def fit_silhouette(outline: Float64) -> Hoop | None:
     return _hoop(p, unit, cost)
 
 
-def fit_hoop_to_anchors(outline: Float64, hole: Float64 | None, anchors: Float64) -> Hoop:
-    """Centre, rotation and scale from the two contact points (2, 2); the rest from the outlines."""
+def fit_hoop_to_anchors(
+    outline: Float64, hole: Float64 | None, anchors: Float64, usual: Hoop | None
+) -> Hoop:
+    """Centre, rotation and scale from the two contact points (2, 2), left and right of up; the rest
+    from the outlines, starting at the ``usual`` fit without anchors."""
     left, right = anchors
     half = max(float(np.linalg.norm(right - left)) / 2, 1e-3)
     middle = (left + right) / 2
@@ -214,6 +217,8 @@ def fit_hoop_to_anchors(outline: Float64, hole: Float64 | None, anchors: Float64
     up = np.array([np.sin(turn), -np.cos(turn)])
     free = np.array([False, False, False, False, True, True, True])
     p = np.array([0, 0, turn, 1, 0.88, np.deg2rad(45), 0.12])
+    if usual is not None:
+        p[4:] = usual.ratio, usual.elevation_rad, usual.offset / usual.outer
     cost = 1.0
     # The anchors lie on the front rim, d below the centre, and R_o = R_i / ratio: settles in a few.
     for _ in range(4):

@@ -12,7 +12,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from anello.imaging.arrays import Float64, Mask
+from anello.imaging.arrays import Bytes, Float64, Mask
+from anello.imaging.color import srgb_to_linear
 from anello.imaging.hoop_fit import (
     POOR_COST,
     Hoop,
@@ -23,7 +24,7 @@ from anello.imaging.hoop_fit import (
 )
 from anello.imaging.matting import Cutout
 
-View = Literal["three_quarter", "face", "top", "side"]
+ViewClass = Literal["three_quarter", "face", "top", "side"]
 
 USUAL_RATIO = 0.885
 """R_i / R_o taken where the hole is not seen (about 1 mm to 2.5 mm of metal)."""
@@ -35,6 +36,14 @@ BLUNT_ENDS, LONG_RING = 0.35, 1.9
 from which the long axis gives the line of the contact points."""
 FIT_SIDE = 512
 """Long side of the copy that outlines are traced on, px; contours there are good to 0.1 px."""
+EXCESS = 0.035
+"""How far outside the fitted silhouette, outer radii, something sticks out."""
+STONE_COLOUR = 0.45
+"""Distance, log ratios, at which a colour is not the metal's: mirrored rooms stay below."""
+STONE_SHARE = (0.03, 0.45)
+"""Share of the band that stones of another colour take; more is a band set all round."""
+STONE_SPREAD = 0.45
+"""Standard deviation of their azimuth, radians, beyond which they are no one place."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +67,7 @@ class RingShape:
     elevation_deg: float
     head_deg: float
     contact_xy: Float64 | None
-    view: View
+    view: ViewClass
     confidence: float
     warnings: tuple[str, ...]
 
@@ -89,23 +98,24 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     anchors : (2, 2) px, the two inner contact points; they override centre, rotation and scale.
     """
     scale = min(1.0, FIT_SIDE / max(cutout.alpha.shape))
-    solid, opening = _reduced_masks(cutout, scale)
-    if not solid.any():
-        return None
-    warnings: list[str] = []
-    outline = outline_of(solid)
+    rgb, solid, opening = _reduced(cutout, scale)
+    outline = outline_of(solid) if solid.any() else None
     if outline is None:
         return None
-    if anchors is not None:
-        given = (np.asarray(anchors, np.float64).reshape(2, 2) + 0.5) * scale - 0.5
-        found: Hoop | None = fit_hoop_to_anchors(outline, opening, given)
-    elif opening is None and _is_convex(solid):
+    warnings: list[str] = []
+    if opening is not None:
+        found = fit_hoop(outline, opening)
+    elif _is_convex(solid):
         found = fit_silhouette(outline)
         warnings.append("no opening is seen: elevation and width of the band are guesses")
-    elif opening is None:
-        return _without_opening(solid, scale)
     else:
-        found = fit_hoop(outline, opening)
+        found = None
+    if anchors is not None:
+        given = (np.asarray(anchors, np.float64).reshape(2, 2) + 0.5) * scale - 0.5
+        usual = None if found is None else _turned_up(found, solid)
+        hoop = fit_hoop_to_anchors(outline, opening, _left_to_right(given, usual), usual)
+        shape = _shape(hoop, _head_deg(hoop, rgb, solid), scale, cutout.confidence, ())
+        return replace(shape, contact_xy=_left_to_right(np.asarray(anchors, np.float64), usual))
     if found is None:
         return _without_opening(solid, scale)
     if found.cost > POOR_COST:
@@ -113,58 +123,115 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
             "the hoop's outline is unclear (several rings, open-work or a large head); "
             "a three-quarter view of one ring, or anchor points, help"
         )
-    hoop, head_deg, _ = _orient(found, solid)
+    hoop = _turned_up(found, solid)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
-    return _shape(hoop, head_deg, scale, confidence, tuple(warnings), anchors)
+    return _shape(hoop, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
+
+
+def _left_to_right(anchors: Float64, usual: Hoop | None) -> Float64:
+    """The two points so that the hoop's up lies to the left of the way from one to the other; by
+    the picture's own left and right where no hoop was found, or one that lies quite differently."""
+    way = anchors[1] - anchors[0]
+    right = np.array([1.0, 0.0])
+    if usual is not None:
+        of_hoop = np.array([np.cos(usual.turn_rad), np.sin(usual.turn_rad)])
+        if abs(way @ of_hoop) > 0.5 * float(np.hypot(*way)):
+            right = of_hoop
+    return anchors if way @ right >= 0 else anchors[::-1].copy()
 
 
 # --- outlines ------------------------------------------------------------------------------------
 
 
-def _reduced_masks(cutout: Cutout, scale: float) -> tuple[Mask, Float64 | None]:
-    """The ring as a mask, and its opening's outline (n, 2), on the reduced copy."""
-    alpha = cutout.alpha
+def _reduced(cutout: Cutout, scale: float) -> tuple[Bytes, Mask, Float64 | None]:
+    """Colours and mask of the ring, and its opening's outline (n, 2), on the reduced copy."""
+    rgb, alpha = cutout.rgb, cutout.alpha
     if scale < 1:
-        alpha = np.asarray(
-            cv2.resize(alpha, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        size = (round(alpha.shape[1] * scale), round(alpha.shape[0] * scale))
+        rgb, alpha = (
+            np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+            for picture in (rgb, alpha)
         )
     solid = alpha > 127
     if cutout.opening is None:
-        return solid, None
+        return rgb, solid, None
     height, width = alpha.shape
     near = cv2.resize(
         cutout.opening.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA
     )
     hole = cv2.dilate(near, np.ones((3, 3), np.uint8)) > 127
-    return solid, outline_of(hole & ~solid)
+    return rgb, solid, outline_of(hole & ~solid)
 
 
 # --- up, head -------------------------------------------------------------------------------------
 
 
-def _orient(hoop: Hoop, solid: Mask) -> tuple[Hoop, float, float]:
-    """Turn ``up`` towards the head; its azimuth in degrees; its share of the ring's area."""
+def _turned_up(hoop: Hoop, solid: Mask) -> Hoop:
+    """``up`` towards the head where one sticks out, else upwards in the picture."""
+    flip = bool(np.cos(hoop.turn_rad) < 0)
+    found = _sticking_out(hoop, solid)
+    if found is not None:
+        (_, centre_v), share = found
+        # What sticks out below is more often the rest of a reflection than a head.
+        if share > CLEAR_HEAD and hoop.cost < POOR_COST:
+            flip = centre_v < 0
+    turn = hoop.turn_rad + (np.pi if flip else 0)
+    return replace(hoop, turn_rad=float((turn + np.pi) % (2 * np.pi) - np.pi))
+
+
+def _head_deg(hoop: Hoop, rgb: Bytes, solid: Mask) -> float:
+    """Azimuth of the head from the visible top: of what sticks out, else of what is of another
+    colour than the metal; 0 where neither tells."""
+    found = _sticking_out(hoop, solid)
+    if found is not None and found[0][1] > 0:
+        (u, v), _ = found
+        return float(np.rad2deg(np.arctan2(u, v / np.sin(hoop.elevation_rad))))
+    return _decoration_deg(hoop, rgb, solid)
+
+
+def _sticking_out(hoop: Hoop, solid: Mask) -> tuple[tuple[float, float], float] | None:
+    """Centre, in the hoop's frame, and share of the ring's area of what leaves its silhouette."""
     rows, cols = np.nonzero(solid)
     x, y = cols.astype(np.float64), rows.astype(np.float64)
-    u, v = hoop.to_own_frame(x, y)
     outside, _ = hoop.excess(x, y)
-    tilt = float(np.sin(hoop.elevation_rad))
-    excess = outside > 0.035
+    excess = outside > EXCESS
     share = float(excess.sum()) / max(1, rows.size)
-    flip = bool(np.cos(hoop.turn_rad) < 0)
-    head = 0.0
-    if share > LEAST_HEAD:
-        weight = outside[excess]
-        centre_u = float(np.average(u[excess], weights=weight))
-        centre_v = float(np.average(v[excess], weights=weight))
-        # What sticks out below is more often the rest of a reflection than a head.
-        if (centre_v < 0) == flip or (share > CLEAR_HEAD and hoop.cost < POOR_COST):
-            flip = centre_v < 0
-            sign = -1 if flip else 1
-            head = float(np.rad2deg(np.arctan2(sign * centre_u, sign * centre_v / tilt)))
-    turn = hoop.turn_rad + (np.pi if flip else 0)
-    turn = float((turn + np.pi) % (2 * np.pi) - np.pi)
-    return replace(hoop, turn_rad=turn), head, share
+    if share <= LEAST_HEAD:
+        return None
+    u, v = hoop.to_own_frame(x[excess], y[excess])
+    weight = outside[excess]
+    return (float(np.average(u, weights=weight)), float(np.average(v, weights=weight))), share
+
+
+def _decoration_deg(hoop: Hoop, rgb: Bytes, solid: Mask) -> float:
+    """Azimuth of stones set into the band, by their colour."""
+    rows, cols = np.nonzero(solid)
+    u, v = hoop.to_own_frame(cols.astype(np.float64), rows.astype(np.float64))
+    toward = np.sqrt(np.maximum(1 - u**2, 0))
+    along = (toward * np.sin(hoop.elevation_rad) - v) / max(float(np.cos(hoop.elevation_rad)), 0.1)
+    on_band = (np.abs(u) < 0.95) & (np.abs(along) * hoop.outer < 0.5 * hoop.width)
+    if np.count_nonzero(on_band) < 100:
+        return 0.0
+    other = _off_metal(rgb[rows[on_band], cols[on_band]]) > STONE_COLOUR
+    share = float(other.mean())
+    if not STONE_SHARE[0] < share < STONE_SHARE[1]:
+        return 0.0
+    azimuth = np.arcsin(u[on_band][other])
+    if float(azimuth.std()) > STONE_SPREAD:
+        return 0.0
+    return float(np.rad2deg(np.median(azimuth)))
+
+
+def _off_metal(rgb: Bytes) -> Float64:
+    """(n,) distance of each colour, in (log R/G, log B/G), from what the ring's metal can show: its
+    own colour times a nearly neutral room lies between neutral and somewhat beyond it."""
+    linear = srgb_to_linear(rgb).astype(np.float64) + 0.02
+    ratios = np.log(linear[:, [0, 2]] / linear[:, 1:2])
+    typical = np.median(ratios, axis=0)
+    length = float(np.hypot(*typical))
+    axis = typical / max(length, 1e-6)
+    along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
+    return np.asarray(np.hypot(*(ratios - along[:, None] * axis).T))
 
 
 # --- views without an opening ------------------------------------------------------------------
@@ -207,7 +274,7 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
         float(centre[0]), float(centre[1]), turn, outer, ratio, np.deg2rad(3.0), thick_px / 2, 1.0
     )
     note = "no opening is seen: the ring is taken as photographed from straight above its head"
-    return _shape(hoop, 0.0, scale, 0.4, (note,), None)
+    return _shape(hoop, 0.0, scale, 0.4, (note,))
 
 
 def _end_thickness(centred: Float64, turn_rad: float) -> float:
@@ -226,11 +293,10 @@ def _shape(
     scale: float,
     confidence: float,
     warnings: tuple[str, ...],
-    anchors: Float64 | None,
 ) -> RingShape:
     """Back to the full photo's pixels."""
     elevation = float(np.rad2deg(hoop.elevation_rad))
-    view: View = "three_quarter"
+    view: ViewClass = "three_quarter"
     if elevation > 72:
         view = "face"
     elif elevation < 12:

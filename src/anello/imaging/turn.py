@@ -181,7 +181,8 @@ def turn(
     texture, shape, head : the ring, in pixels of its cut-out.
     site : where it sits. size : width, height of the hand photo; the layer's ROI is clipped to it.
     """
-    seen, shop = View.of_hand(site, head is not None), View.of_product(shape)
+    has_top = head is not None or shape.head_deg != 0
+    seen, shop = View.of_hand(site, has_top), View.of_product(shape)
     scale = hand_from_ring(shape, site)
     roi = _layer_roi(shape, head, site, seen, scale, size)
     x, y = _ring_coordinates(roi, site, scale)

@@ -34,10 +34,10 @@ class View:
         return cls(np.radians(shape.elevation_deg), np.radians(shape.head_deg))
 
     @classmethod
-    def of_hand(cls, site: FingerSite, has_head: bool) -> View:
-        """The hand's camera. A plain hoop has no top to turn, so it keeps facing the viewer."""
+    def of_hand(cls, site: FingerSite, has_top: bool) -> View:
+        """The hand's camera. A plain band has no top to turn, so it keeps facing the viewer."""
         elevation = max(site.pitch_deg, MIN_PITCH_DEG)
-        return cls(np.radians(elevation), np.radians(site.roll_deg) if has_head else 0.0)
+        return cls(np.radians(elevation), np.radians(site.roll_deg) if has_top else 0.0)
 
     def project(self, t: Float, g: Float, a: Float) -> tuple[Float, Float]:
         """x right, y up, from the projection of the hoop's centre, of a point of the ring."""
