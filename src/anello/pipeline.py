@@ -29,7 +29,7 @@ from anello.imaging.lighting import Light, estimate_light, relight
 from anello.imaging.matting import Cutout, cut_out
 from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
-from anello.imaging.shadow import bulge_displacement, shadow_matte, skin_matte
+from anello.imaging.shadow import bulge_displacement, bulge_roi, shadow_matte, skin_matte
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
 from anello.imaging.warp import crop, displaced, grown_roi, is_empty, placed
@@ -266,7 +266,12 @@ def _wear(
         shadow = shadow_matte(alpha, height, site, place.light, options.shadow, skin, roi)
     with watch("composite"):
         band_px = ring.shape.band_width_px * hand_from_ring(ring.shape, site)
-        composed = displaced(patch, bulge_displacement(site, band_px, roi)) * shadow
+        composed = patch.copy()
+        moving = bulge_roi(site, roi)
+        crop(composed, moving, roi)[:] = displaced(
+            crop(patch, moving, roi), bulge_displacement(site, band_px, moving)
+        )
+        composed *= shadow
         color, alpha = match_blur(layer.color, layer.alpha, site.edge_sigma_px)
         under = crop(composed, layer.roi, roi)
         over = color + (1 - alpha[..., None]) * under
@@ -365,10 +370,9 @@ def _behind_mask(layer: Layer, hand: HandAnalysis, site: FingerSite) -> Layer:
 
 def _write_back(picture: Bytes, roi: Roi, patch: Float, composed: Float) -> None:
     """Put the region back; pixels that nothing changed keep their decoded bytes."""
-    box = crop(picture, roi)
     differs = composed != patch
     changed = differs[..., 0] | differs[..., 1] | differs[..., 2]
-    np.copyto(box, linear_to_srgb(composed), where=changed[..., None])
+    crop(picture, roi)[changed] = linear_to_srgb(composed[changed])
 
 
 def _warnings(hand: HandAnalysis, ring: RingAnalysis, site: FingerSite) -> tuple[str, ...]:

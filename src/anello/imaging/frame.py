@@ -29,15 +29,22 @@ class FingerFrame:
 
 def finger_frame(site: FingerSite, roi: Roi) -> FingerFrame:
     """Finger coordinates of the pixels in ``roi``. Roll does not matter: a cylinder is round."""
+    across, along = finger_coordinates(site, roi)
+    axis = np.asarray(site.axis_xy, np.float32)
+    side = np.asarray(site.across_xy, np.float32)
+    return FingerFrame(
+        across, along, _cylinder_normal(across, axis, side, np.radians(site.pitch_deg))
+    )
+
+
+def finger_coordinates(site: FingerSite, roi: Roi) -> tuple[Float, Float]:
+    """across and along of the `FingerFrame` of ``roi``."""
     x0, y0, x1, y1 = roi
     dx = np.arange(x0, x1, dtype=np.float32)[None, :] - np.float32(site.centre_xy[0])
     dy = np.arange(y0, y1, dtype=np.float32)[:, None] - np.float32(site.centre_xy[1])
     axis = np.asarray(site.axis_xy, np.float32)
-    side = np.asarray(site.across_xy, np.float32)
-    across = (dx * side[0] + dy * side[1]) / np.float32(site.width_px / 2)
-    along = dx * axis[0] + dy * axis[1]
-    normal = _cylinder_normal(across, axis, side, np.radians(site.pitch_deg))
-    return FingerFrame(across, along, normal)
+    side = np.asarray(site.across_xy, np.float32) / np.float32(site.width_px / 2)
+    return dx * side[0] + dy * side[1], dx * axis[0] + dy * axis[1]
 
 
 def scaled(site: FingerSite, roi: Roi, scale: float) -> tuple[FingerSite, Roi]:
@@ -65,14 +72,8 @@ def _cylinder_normal(across: Float, axis: Float, side: Float, pitch_rad: float) 
     u = np.clip(across, -1, 1)
     out = np.sqrt(1 - u * u)
     rise, towards = np.float32(np.sin(pitch_rad)), np.float32(np.cos(pitch_rad))
-    return np.stack(
-        [
-            u * side[0] + out * axis[0] * rise,
-            u * side[1] + out * axis[1] * rise,
-            out * towards,
-        ],
-        axis=-1,
-    )
+    x, y = (u * side[k] + out * (axis[k] * rise) for k in range(2))
+    return np.asarray(cv2.merge([x, y, out * towards]), np.float32)
 
 
 PHALANGES = tuple((4 * finger + k, 4 * finger + k + 1) for finger in range(5) for k in (1, 2, 3))

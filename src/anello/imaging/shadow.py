@@ -5,7 +5,9 @@ All of it is a multiplier on linear skin, or a displacement of it, and only on s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -14,8 +16,17 @@ from numpy.typing import NDArray
 from anello.imaging.arrays import Float, Float64, Mask, Roi
 from anello.imaging.color import luminance
 from anello.imaging.finger import FingerSite
-from anello.imaging.frame import FingerFrame, finger_frame, hand_outline, scaled
+from anello.imaging.frame import (
+    FingerFrame,
+    finger_coordinates,
+    finger_frame,
+    hand_outline,
+    scaled,
+)
 from anello.imaging.lighting import Light, smoothstep
+
+_Box: TypeAlias = tuple[slice, slice]
+"""Rows and columns."""
 
 DEFAULT_SHADOW = 0.15
 
@@ -78,6 +89,9 @@ MARCH_WIDTH = 40.0
 MARCH_STEPS = np.geomspace(0.04, 1.2, 9)
 """Places along a ray that are looked at, in finger widths; the ring reaches no farther."""
 
+NO_COVER = 0.01
+"""Coverage of a pixel below which it casts no shadow."""
+
 NEIGHBOUR_DEPTH = 0.4
 """Height of a neighbouring finger's near side over the fingers' middle plane, in half widths."""
 
@@ -87,6 +101,9 @@ SCATTER_SIGMA = np.array([0.020, 0.010, 0.006], np.float32)
 
 SCATTER_DENSITY = np.array([0.93, 1.03, 1.08], np.float32)
 """Optical density of the shadow in R, G, B over its mean: what leaks in under the skin is red."""
+
+THINNEST = 0.002
+"""Below this density there is no shadow: it would change no pixel by as much as one code."""
 
 DENSEST = 3.0
 """No density above this: even the darkest crease of a photo has some light."""
@@ -111,38 +128,45 @@ def shadow_matte(
     alpha, height : (h, w) of the layer; height in px above the skin. skin : (h, w) in [0, 1], where
     a shadow may fall. shadow : 0 gives exactly 1 everywhere, 1 the physical shadow.
     """
-    matte = np.ones((*alpha.shape, 3), np.float32)
     if shadow <= 0 or not (alpha > 0.5).any():
-        return matte
-    density = _density(alpha, height, site, light, roi)
+        return np.ones((*alpha.shape, 3), np.float32)
+    scale = min(WORKING_WIDTH / site.width_px, 1.0)
+    if scale < 1:
+        alpha, height = _reduced_layer(alpha, height, scale)
+        site, roi = scaled(site, roi, scale)
     strength = response(shadow) * skin
-    for channel in range(3):
-        sigma = max(float(SCATTER_SIGMA[channel]) * site.width_px, 0.3)
-        soft = np.asarray(cv2.GaussianBlur(density, (0, 0), sigma), np.float32)
-        matte[..., channel] = np.exp(-strength * SCATTER_DENSITY[channel] * soft)
-    return matte
+    size = skin.shape[1::-1]
+    channels = []
+    for soft in _scattered(_density(alpha, height, site, light, roi), site.width_px):
+        whole = cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR) if scale < 1 else soft
+        thin = whole * strength
+        channels.append(np.exp(np.where(thin > THINNEST, -thin, 0)))
+    return np.asarray(cv2.merge(channels), np.float32)
+
+
+def _reduced_layer(alpha: Float, height: Float, scale: float) -> tuple[Float, Float]:
+    """alpha and height of the layer on a picture resized by ``scale``, heights in its pixels."""
+    size = max(round(alpha.shape[1] * scale), 1), max(round(alpha.shape[0] * scale), 1)
+    lifted = cv2.resize(alpha * height, size, interpolation=cv2.INTER_AREA) * np.float32(scale)
+    covered = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+    return covered, np.asarray(lifted / np.maximum(covered, 1e-3), np.float32)
+
+
+def _scattered(density: Float, width_px: float) -> Iterator[Float]:
+    """(h, w) density of the shadow in R, G and B, spread by the light under the skin."""
+    for share, sigma in zip(SCATTER_DENSITY, SCATTER_SIGMA, strict=True):
+        soft = cv2.GaussianBlur(density, (0, 0), max(float(sigma) * width_px, 0.3))
+        yield np.asarray(soft * share, np.float32)
 
 
 def _density(alpha: Float, height: Float, site: FingerSite, light: Light, roi: Roi) -> Float:
-    """(h, w) optical density of the whole shadow, worked out at WORKING_WIDTH: it is soft."""
-    scale = min(WORKING_WIDTH / site.width_px, 1.0)
-    if scale < 1:
-        site, roi = scaled(site, roi, scale)
-        small = (roi[2], roi[3])
-        lifted = cv2.resize(alpha * height, small, interpolation=cv2.INTER_AREA) * scale
-        covered = cv2.resize(alpha, small, interpolation=cv2.INTER_AREA)
-        height = (lifted / np.maximum(covered, 1e-3)).astype(np.float32)
-    else:
-        covered = alpha
-    if not (covered > 0.5).any():
+    """(h, w) optical density of the whole shadow."""
+    if not (alpha > 0.5).any():
         return np.zeros_like(alpha)
-    surface = _surface(covered, height, site, roi)
+    surface = _surface(alpha, height, site, roi)
     density = _contact(surface, site, light)
     density = density - np.log1p(-CAST * _cast(surface, site, light))
-    density = np.minimum(density, DENSEST)
-    if scale < 1:
-        density = cv2.resize(density, alpha.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(density, np.float32)
+    return np.minimum(density, np.float32(DENSEST))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,25 +252,44 @@ def _cast(surface: _Surface, site: FingerSite, light: Light) -> Float:
     head = reduced(surface.alpha * (surface.height > 1.4 * surface.band))
     normal = reduced(surface.frame.normal)
     sharpness = np.float32(1 / (0.06 * site.width_px))
+    crest, floor = top * sharpness, skin * sharpness - np.float32(0.5)
+    beyond = ring - head
+    box = _box_of(ring > NO_COVER)
     blocked, received = np.zeros_like(ring), np.full_like(ring, 1e-3)
     for direction in lamp_directions(light.direction_xyz):
         cosine = np.maximum(normal @ direction + LAMP_WRAP, 0) / (1 + LAMP_WRAP)
         facing = own * cosine + (1 - own) * 0.6
         cut = np.zeros_like(ring)
         for t in MARCH_STEPS * site.width_px:
-            shift = -direction[:2] * t * scale
-            move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
-            over = cv2.warpAffine(top, move, size) - (skin + np.float32(t * direction[2]))
-            under = np.clip(over * sharpness + 0.5, 0, 1)
-            there = own * cv2.warpAffine(head, move, size)
-            there += (1 - own) * cv2.warpAffine(ring, move, size)
-            cut = np.maximum(cut, there * under)
+            shift = np.round(-direction[:2] * t * scale).astype(int)
+            shaded, shading = _shifted(box, shift, ring.shape)
+            rise = crest[shading] - floor[shaded] - np.float32(t * direction[2]) * sharpness
+            there = head[shading] + (1 - own[shaded]) * beyond[shading]
+            np.maximum(cut[shaded], there * np.clip(rise, 0, 1), out=cut[shaded])
         blocked += cut * facing
         received += facing
     lamp = (1 - light.ambient) * received / LAMP_SAMPLES
     lit = lamp / (lamp + light.ambient * (1 + normal[..., 2]) / 2 + np.float32(1e-3))
     cast = cv2.GaussianBlur(lit * blocked / received, (0, 0), 1.0)
     return np.asarray(cv2.resize(cast, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _box_of(mask: Mask) -> _Box:
+    """Rows and columns around what is set; empty where nothing is."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _shifted(box: _Box, shift_xy: NDArray[np.int64], shape: tuple[int, ...]) -> tuple[_Box, _Box]:
+    """Where ``box`` lies after a shift, as far as it stays in the picture; and what part of it."""
+    there, part = [], []
+    for span, shift, size in zip(box, shift_xy[::-1], shape, strict=True):
+        start, stop = (min(max(int(edge + shift), 0), size) for edge in (span.start, span.stop))
+        there.append(slice(start, stop))
+        part.append(slice(start - int(shift), stop - int(shift)))
+    return (there[0], there[1]), (part[0], part[1])
 
 
 def lamp_directions(middle: Float) -> Float:
@@ -299,7 +342,8 @@ def skin_matte(
     if hand is not None:
         likely = np.minimum(likely, hand)
     # Right beside the finger the measured silhouette knows better than colour.
-    beside = np.abs(finger_frame(site, roi).along) < 1.1 * site.width_px
+    _, along = finger_coordinates(site, roi)
+    beside = np.abs(along) < 1.1 * site.width_px
     near = _soft_reach(finger, 2.5 * max(site.edge_sigma_px, 0.7)) * beside
     return np.asarray(np.maximum(finger, likely * (1 - near)), np.float32)
 
@@ -371,6 +415,21 @@ BULGE_AT = 0.10
 """Distance of the bulge's crest from the band's rim, in finger widths."""
 
 
+BULGE_ACROSS, BULGE_ALONG = 1.4, 0.5
+"""Distance from the ring's centre up to which skin moves: half widths across, widths along."""
+
+
+def bulge_roi(site: FingerSite, roi: Roi) -> Roi:
+    """The part of ``roi`` in which skin can move."""
+    across, along = BULGE_ACROSS * site.width_px / 2, BULGE_ALONG * site.width_px
+    reach = across * np.abs(site.across_xy) + along * np.abs(site.axis_xy)
+    low = np.floor(site.centre_xy - reach).astype(int)
+    high = np.ceil(site.centre_xy + reach).astype(int) + 1
+    x0, y0, x1, y1 = roi
+    left, top = min(max(int(low[0]), x0), x1), min(max(int(low[1]), y0), y1)
+    return left, top, max(min(int(high[0]), x1), left), max(min(int(high[1]), y1), top)
+
+
 def bulge_displacement(
     site: FingerSite, band_width_px: float, roi: Roi, amount: float = BULGE
 ) -> Float:
@@ -380,16 +439,17 @@ def bulge_displacement(
     width on the hand photo is ``band_width_px``, and is pressed in by a third of that under it.
     Zero from half a width away, so nothing outside the region moves.
     """
-    frame = finger_frame(site, roi)
+    across, along = finger_coordinates(site, roi)
     width = np.float32(site.width_px)
-    beside = np.abs(frame.along) - np.float32(band_width_px / 2)
+    away = np.abs(along)
+    beside = away - np.float32(band_width_px / 2)
     crest = np.exp(-0.5 * ((beside / width - BULGE_AT) / 0.07) ** 2)
     pressed = np.exp(-0.5 * (np.maximum(beside, 0) / (0.04 * width)) ** 2)
-    swell = np.asarray(crest - pressed / 3, np.float32)
-    reach = np.abs(frame.across)
+    swell = crest - pressed / 3
+    reach = np.abs(across)
     # Grows towards the silhouette as a cylinder's outline does, dies away within a fifth beyond it.
-    profile = np.clip(reach, 0, 1) ** 2 * np.clip((1.4 - reach) / 0.4, 0, 1)
-    fade = np.clip((0.5 - np.abs(frame.along) / width) / 0.12, 0, 1)
-    outward = np.sign(frame.across) * profile * swell * fade * np.float32(amount) * width
-    across = np.asarray(site.across_xy, np.float32)
-    return np.asarray(-outward[..., None] * across, np.float32)
+    profile = np.clip(reach, 0, 1) ** 2 * np.clip((BULGE_ACROSS - reach) / 0.4, 0, 1)
+    fade = np.clip((BULGE_ALONG - away / width) / 0.12, 0, 1)
+    outward = np.sign(across) * profile * swell * fade * np.float32(-amount) * width
+    side = np.asarray(site.across_xy, np.float32)
+    return np.asarray(cv2.merge([outward * side[0], outward * side[1]]), np.float32)
