@@ -145,7 +145,8 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     for start in _starts(outline, np.array([cx, cy]), major, minor, short + np.pi / 2, unit):
         low, high = _LOW.copy(), _HIGH.copy()
         low[:3], high[:3] = start[:3] - room, start[:3] + room
-        low[3], high[3] = major / unit, 1.8 * start[3]
+        low[3] = major / unit
+        high[3] = max(1.8 * start[3], 1.1 * low[3])
         p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
         fits.append((cost, p))
         if cost < CLEAR_COST:
