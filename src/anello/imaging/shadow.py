@@ -166,7 +166,7 @@ def _density(alpha: Float, height: Float, site: FingerSite, light: Light, roi: R
     surface = _surface(alpha, height, site, roi)
     density = _contact(surface, site, light)
     density = density - np.log1p(-CAST * _cast(surface, site, light))
-    return np.minimum(density, np.float32(DENSEST))
+    return np.asarray(np.minimum(density, DENSEST), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
