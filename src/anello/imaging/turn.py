@@ -44,8 +44,18 @@ SUPERSAMPLING = 2
 FAR_MARGIN = 1.3
 """How far past its fitted reach the top is still read: there the photo's own alpha ends it."""
 
-MAX_AZIMUTH_DEG = 80.0
-"""How far round the hoop the product photo is still worth reading; beyond, its mirror image is."""
+FLANK_FROM = np.radians(12.0)
+"""Roll from which the side of the head shows enough to be drawn."""
+
+FLANK = 0.75
+"""Where a rounded head's side stands, as a share of its half-width and of its reach."""
+
+LOWEST_FLANK = 0.72
+"""Foot of the flank over the head's height: inside the band, which hides it."""
+
+MAX_AZIMUTH_DEG = 68.0
+"""How far round the hoop the product photo is still worth reading. Beyond, its mirror image is, or
+what stands at this limit: nearer to the outline the smallest misfit reads past the metal."""
 
 
 _Box: TypeAlias = tuple[slice, slice]
@@ -115,7 +125,7 @@ def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, sho
     direct = from_head + shop.azimuth
     mirrored = shop.azimuth - from_head
     unseen = (np.abs(direct) > limit) & (np.abs(mirrored) < np.abs(direct))
-    return np.where(unseen, mirrored, direct).astype(np.float32)
+    return np.clip(np.where(unseen, mirrored, direct), -limit, limit).astype(np.float32)
 
 
 def _head_columns(x: Float, head: Head, seen: View) -> tuple[Float, Float, Float, Float]:
@@ -164,6 +174,32 @@ def _head_wall(x: Float, y: Float, head: Head, shape: RingShape, seen: View, sho
     )
 
 
+def _head_flank(x: Float, y: Float, head: Head, seen: View, shop: View) -> _Sheet:
+    """The side of the head that shows when the finger's back is turned away. The product photo's
+    camera did not see it; heads are nearly the same from all sides, so it wears the wall's picture.
+    """
+    c, s = np.cos(seen.azimuth), np.sin(seen.azimuth)
+    middle_q, half_q = (head.q[-1] + head.q[0]) / 2, (head.q[-1] - head.q[0]) / 2
+    longest = max(float(head.reach.max()), 1e-3)
+    q = middle_q - np.sign(s) * FLANK * half_q
+    height = (x - q * c) / s
+    g = height * c - q * s
+    a = (g * np.sin(seen.elevation) - y) / np.cos(seen.elevation)
+    beside = (middle_q + a / longest * half_q).astype(np.float32)
+    top, reach, middle = (
+        np.interp(beside, head.q, values).astype(np.float32)
+        for values in (head.height, head.reach, head.middle)
+    )
+    lowest = float(head.height.min()) * LOWEST_FLANK
+    visible = (np.abs(a) <= FLANK * longest) & (height <= top) & (height >= lowest)
+    source_x, _ = shop.from_head(beside, top)
+    drop = (top - height) * np.float32(np.cos(shop.azimuth) * np.sin(shop.elevation))
+    source_y = middle - reach * np.float32(np.cos(shop.elevation)) - drop
+    one = np.ones_like(x)
+    normal = (-np.sign(s) * c * one, np.sign(s) * s * one, 0 * one)
+    return _Sheet(source_x, source_y, visible, normal, height - lowest)
+
+
 def _is_band(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.bool_]:
     """Whether the hoop itself is what the product photo shows at x, y (near, visible half)."""
     se, ce = np.sin(shop.elevation), np.cos(shop.elevation)
@@ -195,12 +231,15 @@ def turn(
     drawing = [(everywhere, _hoop(x, y, shape, head, seen, shop))]
     if head is not None:
         box = _head_box(x, y, head, seen, shape)
+        if abs(seen.azimuth) > FLANK_FROM:
+            drawing.append((box, _head_flank(x[box], y[box], head, seen, shop)))
         drawing.append((box, _head_wall(x[box], y[box], head, shape, seen, shop)))
         drawing.append((box, _head_top(x[box], y[box], head, shape, seen, shop)))
     for box, sheet in drawing:
         _draw(premultiplied, facts, box, _read(level, level_from_ring, sheet), sheet)
 
     premultiplied = cv2.resize(premultiplied, facts.shape[1::-1], interpolation=cv2.INTER_AREA)
+    facts = _to_the_rim(facts)
     return Layer(
         color=np.ascontiguousarray(premultiplied[..., :3]),
         alpha=np.ascontiguousarray(premultiplied[..., 3]),
@@ -221,6 +260,14 @@ def _draw(premultiplied: Float, facts: Float, box: _Box, drawn: Float, sheet: _S
     here = facts[tuple(slice(_pixel(s.start), _pixel(s.stop)) for s in box)]
     for channel, values in enumerate((*sheet.normal_tga, sheet.height)):
         np.copyto(here[..., channel], values[once], where=shown)
+
+
+def _to_the_rim(facts: Float) -> Float:
+    """Facts for the pixels of the rim whose one sample missed the ring: their neighbours' mean."""
+    known = (facts[..., 3] != 0).astype(np.float32)
+    spread, count = cv2.blur(facts, (3, 3)), cv2.blur(known, (3, 3))
+    near = spread / np.maximum(count, 1e-6)[..., None]
+    return np.asarray(np.where(known[..., None] > 0, facts, near), np.float32)
 
 
 def _pixel(sample: int | None) -> int | None:
