@@ -29,7 +29,14 @@ from anello.imaging.lighting import Light, estimate_light, relight
 from anello.imaging.matting import Cutout, cut_out
 from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
-from anello.imaging.shadow import bulge_displacement, bulge_roi, shadow_matte, skin_matte
+from anello.imaging.shadow import (
+    SkinMap,
+    bulge_displacement,
+    bulge_roi,
+    map_skin,
+    shadow_matte,
+    skin_matte,
+)
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
 from anello.imaging.warp import crop, displaced, grown_roi, is_empty, placed
@@ -39,6 +46,9 @@ from anello.stopwatch import Stopwatch
 
 SHADOW_REACH = 0.9
 """How far from the ring its shadow and the skin's give may change the photo, in finger widths."""
+
+SKIN_REACH = 1.8
+"""How far around a place its skin is mapped, in finger widths: a wide ring and its shadow."""
 
 OVERVIEW_PX = 400
 """Long side of the reduced photo that the light is read from."""
@@ -53,9 +63,10 @@ photo can show, sampled twice a pixel."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A place on a finger, and the light and the grain that a ring there takes on."""
+    """A place on a finger, the skin around it, and the light and grain that a ring there takes."""
 
     site: FingerSite
+    skin: SkinMap
     light: Light
     grain: Grain
 
@@ -261,7 +272,7 @@ def _wear(
     with watch("shadow"):
         roi = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
         patch = srgb_to_linear(crop(picture, roi))
-        skin = skin_matte(patch, site, roi, _matte(hand.mask, roi), hand.hand.points_xy)
+        skin = skin_matte(place.skin, site, roi, _matte(hand.mask, roi))
         alpha, height = placed(layer.alpha, layer.roi, roi), placed(layer.height, layer.roi, roi)
         shadow = shadow_matte(alpha, height, site, place.light, options.shadow, skin, roi)
     with watch("composite"):
@@ -307,14 +318,17 @@ def _measure_place(hand: HandAnalysis, finger: Finger, location: float) -> Place
         )
     size = (hand.photo.width, hand.photo.height)
     x, y = np.floor(site.centre_xy).astype(int)
-    roi = grown_roi((int(x), int(y), int(x) + 1, int(y) + 1), round(site.width_px), size)
+    middle = (int(x), int(y), int(x) + 1, int(y) + 1)
+    roi = grown_roi(middle, round(site.width_px), size)
     patch = srgb_to_linear(crop(hand.photo.pixels, roi))
     site = replace(site, edge_sigma_px=photo_sigma(patch, site.edge_sigma_px))
     points_xy = hand.hand.points_xy
-    skin = skin_matte(patch, site, roi, _matte(hand.mask, roi), points_xy)
+    around = grown_roi(middle, round(SKIN_REACH * site.width_px), size)
+    skin_map = map_skin(crop(hand.photo.pixels, around), site, around, points_xy)
+    skin = skin_matte(skin_map, site, roi, _matte(hand.mask, roi))
     scale = hand.overview.shape[1] / hand.photo.width
     light = estimate_light(patch, skin, site, roi, hand.overview, scale, points_xy)
-    return Place(site, light, estimate_grain(patch, skin))
+    return Place(site, skin_map, light, estimate_grain(patch, skin))
 
 
 def _overview(pixels: Bytes) -> Float:

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from cylinders import GROUND, ROI, SIZE, SKIN, angle_deg, lamp, lit_finger, upright_site
 
-from anello.imaging.color import luminance
+from anello.imaging.color import linear_to_srgb, luminance
 from anello.imaging.lighting import estimate_light, mirrored_room, relight, shading
-from anello.imaging.shadow import skin_matte
+from anello.imaging.shadow import map_skin, skin_matte
 
 GOLD = np.array([0.70, 0.52, 0.24], np.float32)
 
 
 def estimated(picture, site):
-    return estimate_light(picture, skin_matte(picture, site, ROI), site, ROI)
+    skin = skin_matte(map_skin(linear_to_srgb(picture), site, ROI), site, ROI)
+    return estimate_light(picture, skin, site, ROI)
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -68,9 +69,8 @@ def test_fingers_that_point_different_ways_tell_the_whole_direction():
     }
     site = replace(site, **moved)
     patch = np.ascontiguousarray(picture[roi[1] : roi[3], roi[0] : roi[2]])
-    found = estimate_light(
-        patch, skin_matte(patch, site, roi), site, roi, picture.astype(np.float32), 1.0, points
-    )
+    skin = skin_matte(map_skin(linear_to_srgb(patch), site, roi), site, roi)
+    found = estimate_light(patch, skin, site, roi, picture.astype(np.float32), 1.0, points)
     assert angle_deg(found.direction_xyz, light.direction_xyz) < 20
 
 

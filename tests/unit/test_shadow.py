@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from cylinders import ROI, band_layer, lamp, lit_finger, upright_site
 
+from anello.imaging.color import linear_to_srgb
 from anello.imaging.frame import finger_frame
 from anello.imaging.shadow import (
     DEFAULT_SHADOW,
     bulge_displacement,
+    map_skin,
     response,
     shadow_matte,
     skin_matte,
@@ -104,7 +106,7 @@ def test_skin_is_the_finger_and_what_has_its_colour():
     picture = lit_finger(SITE, LIGHT)
     neighbour = np.s_[:, 200:235]
     picture[neighbour] = np.array([0.40, 0.23, 0.16], np.float32)
-    skin = skin_matte(picture, SITE, ROI)
+    skin = skin_matte(map_skin(linear_to_srgb(picture), SITE, ROI), SITE, ROI)
     assert (
         skin[np.abs(FRAME.across) < 0.9][FRAME.along[np.abs(FRAME.across) < 0.9] < 90].min() > 0.9
     )
@@ -116,7 +118,8 @@ def test_a_hand_mask_overrules_colour_elsewhere():
     picture = lit_finger(SITE, LIGHT)
     picture[:, 200:235] = np.array([0.40, 0.23, 0.16], np.float32)
     hand = (np.abs(FRAME.across) < 1.05).astype(np.float32)
-    assert skin_matte(picture, SITE, ROI, hand)[:, 208:228].max() < 0.1
+    found = map_skin(linear_to_srgb(picture), SITE, ROI)
+    assert skin_matte(found, SITE, ROI, hand)[:, 208:228].max() < 0.1
 
 
 def test_the_bulge_swells_both_sides_alike_and_stays_near():

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anello.imaging.arrays import Float, Float64, Mask, Roi
-from anello.imaging.color import luminance
+from anello.imaging.arrays import Bytes, Float, Float64, Mask, Roi
+from anello.imaging.color import luminance, srgb_to_linear
 from anello.imaging.finger import FingerSite
 from anello.imaging.frame import (
     FingerFrame,
@@ -319,26 +319,54 @@ SKIN_SPREAD = np.array([0.10, 0.12], np.float32)
 """Standard deviation of skin's log R/G and log B/G over a hand beside the spread measured on the
 finger: knuckles are redder, the sides of fingers browner."""
 
+SKIN_WIDTH = 64.0
+"""Finger width, px, above which other skin is looked for on a smaller picture."""
+
 SKIN_LIMIT = 2.0
 """Mahalanobis distance up to which a pixel counts as skin for certain."""
 
 
-def skin_matte(
-    patch: Float,
-    site: FingerSite,
-    roi: Roi,
-    hand: Float | None = None,
-    points_xy: Float64 | None = None,
-) -> Float:
-    """(h, w) in [0, 1]: the skin that may receive a shadow.
+@dataclass(frozen=True, slots=True, eq=False)
+class SkinMap:
+    """(h, w) likelihood of skin, 0..1, by colour and by the hand's bones, over ``roi`` of the hand
+    photo, in pixels of its own."""
 
-    patch : (h, w, 3) linear light. The finger itself lies between its measured silhouettes; other
-    fingers and the back of the hand are found by the finger's own colour, near the hand's bones
-    where those are known. hand : (h, w) in [0, 1], a matte of the whole hand, if a client gave one.
-    points_xy : (21, 2) landmarks in the full photo.
+    likely: Float
+    roi: Roi
+
+
+def map_skin(
+    pixels: Bytes, site: FingerSite, roi: Roi, points_xy: Float64 | None = None
+) -> SkinMap:
+    """Where other fingers and the back of the hand are: what has the finger's own colour, near the
+    hand's bones where those are known.
+
+    pixels : (h, w, 3) 8-bit sRGB of ``roi``. points_xy : (21, 2) landmarks in the full photo.
     """
-    finger = _between_silhouettes(patch.shape[:2], site, roi)
-    likely = _other_skin(patch, finger, site, roi, points_xy)
+    scale = min(SKIN_WIDTH / site.width_px, 1.0)
+    if scale < 1:
+        x0, y0 = roi[:2]
+        small_site, small_roi = scaled(site, roi, scale)
+        pixels = np.asarray(cv2.resize(pixels, small_roi[2:], interpolation=cv2.INTER_AREA))
+        if points_xy is not None:
+            points_xy = np.asarray((points_xy - (x0, y0) + 0.5) * scale - 0.5)
+    else:
+        small_site, small_roi = site, roi
+    finger = _between_silhouettes(pixels.shape, small_site, small_roi)
+    likely = _skin_likelihood(srgb_to_linear(pixels), finger)
+    if points_xy is not None:
+        likely = likely * hand_outline(points_xy, small_site, small_roi)
+    return SkinMap(likely, roi)
+
+
+def skin_matte(skin_map: SkinMap, site: FingerSite, roi: Roi, hand: Float | None = None) -> Float:
+    """(h, w) in [0, 1]: the skin of ``roi`` that may receive a shadow.
+
+    The finger itself lies between its measured silhouettes; the map knows the rest. hand : (h, w)
+    in [0, 1], a matte of the whole hand, if a client gave one.
+    """
+    finger = _between_silhouettes((roi[3] - roi[1], roi[2] - roi[0]), site, roi)
+    likely = _read_map(skin_map, roi)
     if hand is not None:
         likely = np.minimum(likely, hand)
     # Right beside the finger the measured silhouette knows better than colour.
@@ -348,26 +376,24 @@ def skin_matte(
     return np.asarray(np.maximum(finger, likely * (1 - near)), np.float32)
 
 
-def _other_skin(
-    patch: Float, finger: Float, site: FingerSite, roi: Roi, points_xy: Float64 | None
-) -> Float:
-    """(h, w) likelihood of skin by colour and bones, worked out at WORKING_WIDTH."""
-    scale = min(WORKING_WIDTH / site.width_px, 1.0)
-    if scale < 1:
-        x0, y0 = roi[:2]
-        site, roi = scaled(site, roi, scale)
-        small = (roi[2], roi[3])
-        finger = np.asarray(cv2.resize(finger, small, interpolation=cv2.INTER_AREA), np.float32)
-        reduced = np.asarray(cv2.resize(patch, small, interpolation=cv2.INTER_AREA), np.float32)
-        if points_xy is not None:
-            points_xy = np.asarray((points_xy - (x0, y0) + 0.5) * scale - 0.5)
-    else:
-        reduced = patch
-    likely = _skin_likelihood(reduced, finger)
-    if points_xy is not None:
-        likely = likely * hand_outline(points_xy, site, roi)
-    if scale < 1:
-        likely = cv2.resize(likely, patch.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+def _read_map(skin_map: SkinMap, roi: Roi) -> Float:
+    """(h, w) of the map for the photo's pixels in ``roi``; beyond the map as at its border."""
+    x0, y0, x1, y1 = skin_map.roi
+    scale_y = skin_map.likely.shape[0] / (y1 - y0)
+    scale_x = skin_map.likely.shape[1] / (x1 - x0)
+    map_from_roi = np.array(
+        [
+            [scale_x, 0, (roi[0] - x0 + 0.5) * scale_x - 0.5],
+            [0, scale_y, (roi[1] - y0 + 0.5) * scale_y - 0.5],
+        ]
+    )
+    likely = cv2.warpAffine(
+        skin_map.likely,
+        map_from_roi,
+        (roi[2] - roi[0], roi[3] - roi[1]),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     return np.asarray(likely, np.float32)
 
 
@@ -388,14 +414,17 @@ def _skin_likelihood(patch: Float, finger: Float) -> Float:
     if np.count_nonzero(inside) < 50:
         return np.zeros(finger.shape, np.float32)
     smooth = np.asarray(cv2.GaussianBlur(patch, (0, 0), 1.5)) + np.float32(1e-3)
-    ratios = np.log(smooth[..., [0, 2]] / smooth[..., 1:2])
+    red, green, blue = cv2.split(np.log(smooth))
+    far = np.zeros(finger.shape, np.float32)
+    for ratio, usual in zip((red - green, blue - green), SKIN_SPREAD, strict=True):
+        own = ratio[inside]
+        centre = float(np.median(own))
+        spread = np.hypot(float(np.median(np.abs(own - centre))) * 1.4826, usual)
+        far += ((ratio - centre) / spread) ** 2
     level = np.log(luminance(smooth))
-    centre = np.median(ratios[inside], axis=0)
-    spread = np.median(np.abs(ratios[inside] - centre), axis=0) * 1.4826
-    z = (ratios - centre) / np.hypot(spread, SKIN_SPREAD)
     dark, bright = np.percentile(level[inside], [2, 98])
     outside_level = np.maximum(np.maximum(dark - 0.5 - level, level - bright - 0.4), 0) / 0.25
-    distance = np.sqrt((z**2).sum(axis=-1) + outside_level**2)
+    distance = np.sqrt(far + outside_level**2)
     likely = np.exp(-0.5 * np.maximum(distance - SKIN_LIMIT, 0) ** 2 / 0.4**2)
     return np.asarray(cv2.GaussianBlur(likely.astype(np.float32), (0, 0), 1.0), np.float32)
 
