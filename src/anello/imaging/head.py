@@ -51,6 +51,12 @@ LONE_CROWN = 0.65
 NEIGHBOUR_REACH = 0.8
 """Axial extent of such neighbours over the crown's: side stones are a little smaller."""
 
+NEIGHBOUR_BLEND = 0.1
+"""Half-width, in outer radii, over which one part's height passes into the next one's."""
+
+GAP_REACH = 0.4
+"""The same between neighbours, where the silhouette dips."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
@@ -108,13 +114,17 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     middle = peak - reach * ce - q * s * se
     height = np.full_like(q, crown_height)
     if has_neighbours:
-        run = 2 * round(PRONG * WORKING_RADIUS) + 1
+        run = 2 * round(NEIGHBOUR_BLEND * WORKING_RADIUS) + 1
         beside = tops - NEIGHBOUR_REACH * reach * ce
         beside[crown[0] : crown[1] + 1] = middle[crown[0] : crown[1] + 1]
         lower = (middle - cv2.blur(beside.reshape(1, -1), (run, 1))[0]) / (se * c)
         height = np.maximum(crown_height - lower, WORKING_RADIUS)
         middle = middle - (crown_height - height) * c * se
     reach_at = (tops - middle) / ce
+    if has_neighbours:
+        # Between two parts the silhouette may dip below the line: their near edges stay.
+        first, last = np.flatnonzero(reach_at > 0)[[0, -1]]
+        reach_at[first:last] = np.maximum(reach_at[first:last], GAP_REACH * reach)
     inside = np.flatnonzero(reach_at > 0)
     if len(inside) < 3:
         return None
@@ -216,15 +226,15 @@ def _crown(tops: Float64) -> tuple[int, int]:
     """First and last column, around the peak, before the silhouette falls off a cliff."""
     run = max(1, round(CLIFF_RUN * WORKING_RADIUS))
     fall = CLIFF * WORKING_RADIUS
+    prong = round(PRONG * WORKING_RADIUS)
+    without_prongs = np.ones((1, 2 * prong + 1), np.uint8)
+    tops = cv2.morphologyEx(tops.reshape(1, -1), cv2.MORPH_OPEN, without_prongs)[0]
     peak = int(tops.argmax())
     lo = hi = peak
     while lo > 0 and tops[lo] - tops[max(lo - run, 0)] < fall:
         lo -= 1
     while hi < len(tops) - 1 and tops[hi] - tops[min(hi + run, len(tops) - 1)] < fall:
         hi += 1
-    prong = round(PRONG * WORKING_RADIUS)
-    if hi - lo < 2 * prong:  # the peak is a prong: its stone is the crown
-        return 0, len(tops) - 1
     return lo, hi
 
 

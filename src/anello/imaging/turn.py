@@ -21,6 +21,7 @@ hoop behind the finger is never drawn, for it is never asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import cos, radians, sin, sqrt
 from typing import TypeAlias
 
 import cv2
@@ -44,7 +45,16 @@ SUPERSAMPLING = 2
 FAR_MARGIN = 1.3
 """How far past its fitted reach the top is still read: there the photo's own alpha ends it."""
 
-FLANK_FROM = np.radians(12.0)
+OVERHANG = 0.15
+"""How far a wall may hang into the opening, in outer radii."""
+
+ISLAND = 0.08
+"""Share of the ring's area below which a piece apart from it is an artefact."""
+
+STEEPEST = np.float32(0.4)
+"""Slope of a head's top across the finger that still counts as its shape."""
+
+FLANK_FROM = radians(12.0)
 """Roll from which the side of the head shows enough to be drawn."""
 
 FLANK = 0.75
@@ -121,54 +131,71 @@ def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, sho
         lo, hi = head.azimuth_range
         inside = (from_head > lo) & (from_head < hi)
         from_head = np.where(inside, np.where(from_head < (lo + hi) / 2, lo, hi), from_head)
-    limit = np.radians(MAX_AZIMUTH_DEG)
+    limit = radians(MAX_AZIMUTH_DEG)
     direct = from_head + shop.azimuth
     mirrored = shop.azimuth - from_head
     unseen = (np.abs(direct) > limit) & (np.abs(mirrored) < np.abs(direct))
     return np.clip(np.where(unseen, mirrored, direct), -limit, limit).astype(np.float32)
 
 
-def _head_columns(x: Float, head: Head, seen: View) -> tuple[Float, Float, Float, Float]:
-    """q, height, reach and middle of the head's top in each sample's column; reach -1 beside it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _HeadColumns:
+    """The head's top in each sample's column: q, height, reach, middle as in `Head`, the slope of
+    its height along q; and whether there is any head."""
+
+    q: Float
+    height: Float
+    reach: Float
+    middle: Float
+    slope: Float
+    present: NDArray[np.bool_]
+
+
+def _head_columns(x: Float, head: Head, seen: View) -> _HeadColumns:
     t, _ = seen.from_head(head.q, head.height)
-    along = np.linspace(0, 1, len(t), dtype=np.float32)
-    position = np.interp(x, np.maximum.accumulate(t), along, left=-1, right=-1)
-    q, height, reach, middle = (
-        np.interp(position, along, values).astype(np.float32)
-        for values in (head.q, head.height, head.reach, head.middle)
-    )
-    return q, height, np.where(position < 0, np.float32(-1), reach), middle
+    position = np.interp(x, np.maximum.accumulate(t), np.arange(len(t)), left=-1, right=-1)
+    position = position.astype(np.float32)
+    before = np.clip(position, 0, len(t) - 2).astype(np.int32)
+    part = position - before.astype(np.float32)
+
+    def at(values: Float) -> Float:
+        return np.asarray(values[before] + part * np.diff(values)[before], np.float32)
+
+    # Steps between the parts of a head are the fit's, not the jeweller's: no light falls on them.
+    slope = np.clip(np.gradient(head.height, head.q), -STEEPEST, STEEPEST).astype(np.float32)
+    q, height, reach = at(head.q), at(head.height), at(head.reach)
+    present = (position >= 0) & (reach > 0)
+    return _HeadColumns(q, height, reach, at(head.middle), at(slope), present)
 
 
-def _head_top(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
+def _head_top(y: Float, column: _HeadColumns, shape: RingShape, seen: View, shop: View) -> _Sheet:
     """The upper side of the head, facing out along the back of the finger."""
-    q, height, reach, middle = _head_columns(x, head, seen)
+    q, height, reach = column.q, column.height, column.reach
     _, g = seen.from_head(q, height)
-    a = (g * np.sin(seen.elevation) - y) / np.cos(seen.elevation)
+    a = (g * sin(seen.elevation) - y) / cos(seen.elevation)
     # The far edge is the photo's own silhouette; the near edge is its mirror image.
-    visible = (reach > 0) & (a <= reach) & (a >= -FAR_MARGIN * reach - 0.05 * shape.outer_radius_px)
+    visible = (a <= reach) & (a >= -FAR_MARGIN * reach - 0.05 * shape.outer_radius_px)
     source_x, _ = shop.from_head(q, height)
-    source_y = middle - a * np.float32(np.cos(shop.elevation))
-    slope: Float = np.interp(q, head.q, np.gradient(head.height, head.q)).astype(np.float32)
-    length = np.sqrt(slope * slope + np.float32(1))
-    facing = (1 / length).astype(np.float32)
-    normal_t, normal_g = seen.from_head(-slope * facing, facing)
-    normal = (normal_t, normal_g, np.zeros_like(x))
-    return _Sheet(source_x, source_y, visible, normal, height - shape.inner_radius_px)
+    source_y = column.middle - a * cos(shop.elevation)
+    facing = 1 / np.sqrt(column.slope * column.slope + np.float32(1))
+    normal_t, normal_g = seen.from_head(-column.slope * facing, facing)
+    normal = (normal_t, normal_g, np.zeros_like(y))
+    height = height - shape.inner_radius_px
+    return _Sheet(source_x, source_y, visible & column.present, normal, height)
 
 
-def _head_wall(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
+def _head_wall(y: Float, column: _HeadColumns, shape: RingShape, seen: View, shop: View) -> _Sheet:
     """The upright surface below the top's near edge, down to the hoop."""
-    q, top, reach, middle = _head_columns(x, head, seen)
-    c, s = np.cos(seen.azimuth), np.sin(seen.azimuth)
-    g = (y + reach * np.cos(seen.elevation)) / np.sin(seen.elevation)
-    height = (g + q * s) / c
-    visible = (reach > 0) & (height <= top) & (height >= shape.outer_radius_px)
+    q, top, reach = column.q, column.height, column.reach
+    c, s = cos(seen.azimuth), sin(seen.azimuth)
+    g = (y + reach * cos(seen.elevation)) / sin(seen.elevation)
+    height = np.asarray((g + q * s) / c, np.float32)
+    visible = column.present & (height <= top) & (height >= shape.outer_radius_px)
     source_x, _ = shop.from_head(q, top)
-    drop = (top - height) * np.float32(np.cos(shop.azimuth) * np.sin(shop.elevation))
-    source_y = middle - reach * np.float32(np.cos(shop.elevation)) - drop
-    visible &= ~_is_band(source_x, source_y, shape, shop)
-    zero = np.zeros_like(x)
+    drop = (top - height) * (cos(shop.azimuth) * sin(shop.elevation))
+    source_y = np.asarray(column.middle - reach * cos(shop.elevation) - drop, np.float32)
+    visible &= _is_wall(source_x, source_y, shape, shop)
+    zero = np.zeros_like(y)
     return _Sheet(
         source_x, source_y, visible, (zero, zero, zero + 1), height - shape.inner_radius_px
     )
@@ -178,13 +205,13 @@ def _head_flank(x: Float, y: Float, head: Head, seen: View, shop: View) -> _Shee
     """The side of the head that shows when the finger's back is turned away. The product photo's
     camera did not see it; heads are nearly the same from all sides, so it wears the wall's picture.
     """
-    c, s = np.cos(seen.azimuth), np.sin(seen.azimuth)
+    c, s = cos(seen.azimuth), sin(seen.azimuth)
     middle_q, half_q = (head.q[-1] + head.q[0]) / 2, (head.q[-1] - head.q[0]) / 2
     longest = max(float(head.reach.max()), 1e-3)
     q = middle_q - np.sign(s) * FLANK * half_q
     height = (x - q * c) / s
     g = height * c - q * s
-    a = (g * np.sin(seen.elevation) - y) / np.cos(seen.elevation)
+    a = (g * sin(seen.elevation) - y) / cos(seen.elevation)
     beside = (middle_q + a / longest * half_q).astype(np.float32)
     top, reach, middle = (
         np.interp(beside, head.q, values).astype(np.float32)
@@ -193,20 +220,21 @@ def _head_flank(x: Float, y: Float, head: Head, seen: View, shop: View) -> _Shee
     lowest = float(head.height.min()) * LOWEST_FLANK
     visible = (np.abs(a) <= FLANK * longest) & (height <= top) & (height >= lowest)
     source_x, _ = shop.from_head(beside, top)
-    drop = (top - height) * np.float32(np.cos(shop.azimuth) * np.sin(shop.elevation))
-    source_y = middle - reach * np.float32(np.cos(shop.elevation)) - drop
+    drop = (top - height) * cos(shop.azimuth) * sin(shop.elevation)
+    source_y = middle - reach * cos(shop.elevation) - drop
     one = np.ones_like(x)
     normal = (-np.sign(s) * c * one, np.sign(s) * s * one, 0 * one)
     return _Sheet(source_x, source_y, visible, normal, height - lowest)
 
 
-def _is_band(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.bool_]:
-    """Whether the hoop itself is what the product photo shows at x, y (near, visible half)."""
-    se, ce = np.sin(shop.elevation), np.cos(shop.elevation)
-    half = shape.band_width_px / 2
-    far = np.sqrt(np.maximum(shape.outer_radius_px**2 - x**2, 0)) * se + half * ce
-    near = np.sqrt(np.maximum(shape.inner_radius_px**2 - x**2, 0)) * se - half * ce
-    return np.asarray((y <= far) & (y >= near))
+def _is_wall(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.bool_]:
+    """Whether the product photo can show the head's wall at x, y: over the near half of the hoop,
+    or hanging a little into the opening; not the band itself, nor its inside farther down."""
+    se, ce = sin(shop.elevation), cos(shop.elevation)
+    half = shape.band_width_px / 2 * ce
+    far = np.sqrt(np.maximum(shape.outer_radius_px**2 - x**2, 0)) * se + half
+    near = np.sqrt(np.maximum(shape.inner_radius_px**2 - x**2, 0)) * se - half
+    return np.asarray((y > far) | ((y < near) & (y > near - OVERHANG * shape.outer_radius_px)))
 
 
 def turn(
@@ -227,18 +255,20 @@ def turn(
 
     premultiplied = np.zeros((*x.shape, 4), np.float32)
     facts = np.zeros((x.shape[0] // SUPERSAMPLING, x.shape[1] // SUPERSAMPLING, 4), np.float32)
-    everywhere = (slice(None), slice(None))
-    drawing = [(everywhere, _hoop(x, y, shape, head, seen, shop))]
+    box = _hoop_box(x, y, seen, shape)
+    drawing = [(box, _hoop(x[box], y[box], shape, head, seen, shop))]
     if head is not None:
         box = _head_box(x, y, head, seen, shape)
         if abs(seen.azimuth) > FLANK_FROM:
             drawing.append((box, _head_flank(x[box], y[box], head, seen, shop)))
-        drawing.append((box, _head_wall(x[box], y[box], head, shape, seen, shop)))
-        drawing.append((box, _head_top(x[box], y[box], head, shape, seen, shop)))
+        column = _head_columns(x[box], head, seen)
+        drawing.append((box, _head_wall(y[box], column, shape, seen, shop)))
+        drawing.append((box, _head_top(y[box], column, shape, seen, shop)))
     for box, sheet in drawing:
         _draw(premultiplied, facts, box, _read(level, level_from_ring, sheet), sheet)
 
     premultiplied = cv2.resize(premultiplied, facts.shape[1::-1], interpolation=cv2.INTER_AREA)
+    premultiplied *= _mainland(premultiplied[..., 3])[..., None]
     facts = _to_the_rim(facts)
     return Layer(
         color=np.ascontiguousarray(premultiplied[..., :3]),
@@ -252,14 +282,14 @@ def turn(
 def _draw(premultiplied: Float, facts: Float, box: _Box, drawn: Float, sheet: _Sheet) -> None:
     """Put a surface over what is drawn. Normal and height are facts of the frontmost surface and
     change slowly: one sample a pixel will do."""
-    under = premultiplied[box]
-    under *= 1 - drawn[..., 3:]
+    under, alpha = premultiplied[box], drawn[..., 3]
+    under *= cv2.merge([1 - alpha] * 4)
     under += drawn
     once = (slice(SUPERSAMPLING // 2, None, SUPERSAMPLING),) * 2
-    shown = drawn[once][..., 3] > 0
+    shown = alpha[once] > 0
     here = facts[tuple(slice(_pixel(s.start), _pixel(s.stop)) for s in box)]
     for channel, values in enumerate((*sheet.normal_tga, sheet.height)):
-        np.copyto(here[..., channel], values[once], where=shown)
+        here[..., channel][shown] = values[once][shown]
 
 
 def _to_the_rim(facts: Float) -> Float:
@@ -270,6 +300,15 @@ def _to_the_rim(facts: Float) -> Float:
     return np.asarray(np.where(known[..., None] > 0, facts, near), np.float32)
 
 
+def _mainland(alpha: Float) -> NDArray[np.bool_]:
+    """All but small pieces apart from the ring, which the proxy's surfaces leave where they end."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 0).astype(np.uint8))
+    area = stats[:, cv2.CC_STAT_AREA]
+    island = area < ISLAND * area[1:].max(initial=0)
+    island[0] = False
+    return np.asarray(~island[labels]) if count > 2 else np.ones(alpha.shape, np.bool_)
+
+
 def _pixel(sample: int | None) -> int | None:
     return None if sample is None else sample // SUPERSAMPLING
 
@@ -278,8 +317,22 @@ def _head_box(x: Float, y: Float, head: Head, seen: View, shape: RingShape) -> _
     """Rows and columns of the samples that the head can cover, whole pixels."""
     t, g = seen.from_head(head.q, head.height)
     reach = _far_reach(head, shape)
-    top = float(g.max() * np.sin(seen.elevation)) + reach
-    covered = (x >= t.min()) & (x <= t.max()) & (np.abs(y) <= top)
+    top = float(g.max() * sin(seen.elevation)) + reach
+    return _box_around((x >= t.min()) & (x <= t.max()) & (np.abs(y) <= top))
+
+
+def _hoop_box(x: Float, y: Float, seen: View, shape: RingShape) -> _Box:
+    """Rows and columns of the samples that the hoop can cover, whole pixels."""
+    half = shape.band_width_px / 2 * cos(seen.elevation)
+    far = shape.outer_radius_px * sin(seen.elevation) + half
+    # Beside the finger the near face shows down to where the far half begins to hide behind it.
+    beyond = sqrt(max(shape.outer_radius_px**2 - shape.inner_radius_px**2, 0.0))
+    near = -beyond * sin(seen.elevation) - half
+    return _box_around((np.abs(x) <= shape.outer_radius_px) & (y >= near) & (y <= far))
+
+
+def _box_around(covered: NDArray[np.bool_]) -> _Box:
+    """Rows and columns of whole pixels around the samples that are set."""
     spans = []
     for axis in (1, 0):
         hit = np.flatnonzero(covered.any(axis))
@@ -304,13 +357,13 @@ def _layer_roi(
 ) -> Roi:
     """The box around everything that the proxy can show, clipped to the photo."""
     half = shape.band_width_px / 2
-    tall = shape.outer_radius_px * np.sin(seen.elevation) + 2 * half
+    tall = shape.outer_radius_px * sin(seen.elevation) + 2 * half
     x = [-shape.outer_radius_px, shape.outer_radius_px]
     y = [-2 * half, tall]
     if head is not None:
         reach = _far_reach(head, shape)
         t, g = seen.from_head(head.q, head.height)
-        rise = g * np.sin(seen.elevation)
+        rise = g * sin(seen.elevation)
         x += [float(t.min()), float(t.max())]
         y += [float(rise.max()) + reach, float(rise.min()) - reach]
     box = np.array([[u, v] for u in (min(x), max(x)) for v in (min(y), max(y))]) * scale
@@ -367,18 +420,14 @@ def _read(level: Level, level_from_ring: Float, sheet: _Sheet) -> Float:
 
 def _camera_normals(tga: Float, site: FingerSite, seen: View) -> Float:
     """Unit normals in the picture's frame from sideways, radial and axial parts in the ring's."""
-    se, ce = np.sin(seen.elevation), np.cos(seen.elevation)
-    up = tga[..., 1] * se - tga[..., 2] * ce
-    towards = tga[..., 1] * ce + tga[..., 2] * se
-    across, axis = site.across_xy, site.axis_xy
-    normal = np.stack(
-        [
-            tga[..., 0] * across[0] + up * axis[0],
-            tga[..., 0] * across[1] + up * axis[1],
-            towards,
-        ],
-        -1,
-    ).astype(np.float32)
-    length = np.linalg.norm(normal, axis=-1, keepdims=True)
-    outward = np.array([0, 0, 1], np.float32)
-    return np.where(length > 1e-3, normal / np.maximum(length, 1e-3), outward)
+    se, ce = sin(seen.elevation), cos(seen.elevation)
+    t, g, a = cv2.split(tga)
+    up, z = g * se - a * ce, g * ce + a * se
+    across, axis = site.across_xy.astype(np.float32), site.axis_xy.astype(np.float32)
+    x, y = (t * across[k] + up * axis[k] for k in range(2))
+    length = np.sqrt(x * x + y * y + z * z)
+    known = length > 1e-3
+    length = np.maximum(length, 1e-3)
+    normal = cv2.merge([x / length, y / length, np.where(known, z / length, np.float32(1))])
+    # Beside the ring all three parts are 0, so only the last one needs a value.
+    return np.asarray(normal, np.float32)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import cos, radians, sin
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from anello.imaging.arrays import Float
 
@@ -31,19 +30,19 @@ class View:
     @classmethod
     def of_product(cls, shape: RingShape) -> View:
         """The shop's camera."""
-        return cls(np.radians(shape.elevation_deg), np.radians(shape.head_deg))
+        return cls(radians(shape.elevation_deg), radians(shape.head_deg))
 
     @classmethod
     def of_hand(cls, site: FingerSite, has_top: bool) -> View:
         """The hand's camera. A plain band has no top to turn, so it keeps facing the viewer."""
         elevation = max(site.pitch_deg, MIN_PITCH_DEG)
-        return cls(np.radians(elevation), np.radians(site.roll_deg) if has_top else 0.0)
+        return cls(radians(elevation), radians(site.roll_deg) if has_top else 0.0)
 
     def project(self, t: Float, g: Float, a: Float) -> tuple[Float, Float]:
         """x right, y up, from the projection of the hoop's centre, of a point of the ring."""
-        return t, g * np.float32(np.sin(self.elevation)) - a * np.float32(np.cos(self.elevation))
+        return t, g * sin(self.elevation) - a * cos(self.elevation)
 
     def from_head(self, q: Float, height: Float) -> tuple[Float, Float]:
         """t, g of a point at tangential ``q`` and radial ``height`` in the head's frame."""
-        c, s = np.float32(np.cos(self.azimuth)), np.float32(np.sin(self.azimuth))
+        c, s = cos(self.azimuth), sin(self.azimuth)
         return q * c + height * s, height * c - q * s
