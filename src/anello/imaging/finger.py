@@ -360,10 +360,10 @@ def _surroundings(pixels: Bytes, hand: Hand, finger: Finger) -> _Surroundings:
 def _hand_skin(pixels: Bytes, hand: Hand, finger: Finger) -> list[_Gaussian]:
     """The finger's own kinds of skin, and those of the other fingers that are like them."""
     own = _finger_colors(pixels, hand, finger, 0.32)
-    skin = _skin_kinds(_log_opponent(own), _OWN_SKIN_KINDS)
+    skin = _skin_kinds(_log_opponent(own).T, _OWN_SKIN_KINDS)
     whole = np.concatenate([_finger_colors(pixels, hand, f, 0.25) for f in Finger])
     neutral = np.zeros(2)
-    for kind in _skin_kinds(_log_opponent(whole), _SKIN_KINDS):
+    for kind in _skin_kinds(_log_opponent(whole).T, _SKIN_KINDS):
         # A landmark beside its finger samples the ground: that must not become skin.
         if _hue_distance(kind[0], skin, neutral) < _SAME_HAND:
             skin = [*skin, kind]
@@ -424,10 +424,10 @@ def _kinds(samples: Float, count: int, floor: Float64, min_share: float) -> list
 
 
 def _log_opponent(colors: Bytes) -> Float:
-    """(log G, log R/G, log B/G): shading moves the first only."""
-    logs = np.log(np.arange(256, dtype=np.float32) + np.float32(_LOG_OFFSET))[colors]
-    green = logs[..., 1]
-    return np.stack([green, logs[..., 0] - green, logs[..., 2] - green], -1)
+    """(3, ...) planes log G, log R/G, log B/G of (..., 3) colours: shading moves the first only."""
+    logs = np.log(np.arange(256, dtype=np.float32) + np.float32(_LOG_OFFSET))
+    red, green, blue = (logs[colors[..., k]] for k in range(3))
+    return np.stack([green, red - green, blue - green])
 
 
 def _mask_scores(strip: Bytes) -> tuple[Float, Float]:
@@ -445,7 +445,7 @@ def _edge_scores(
     features = _log_opponent(np.asarray(smooth, np.uint8))
     ratio = _skin_ratio(features, inside, others, skin, w)
     gradient = _gradient(features, w)
-    crease = _crease(features[..., 0], w)
+    crease = _crease(features[0], w)
     forbidden = (others == 2).astype(np.float32)
     scores = []
     for flip in (False, True):
@@ -458,10 +458,11 @@ def _edge_scores(
 def _gradient(features: Float, w: float) -> Float:
     """Strength of the step across, 0..1, soft-limited: one bright edge is not everything."""
     sigma = max(1.0, 0.012 * w)
-    blurred = cv2.GaussianBlur(features, (0, 0), sigmaX=sigma, sigmaY=sigma)
-    slope = cv2.Sobel(blurred, cv2.CV_32F, 1, 0, ksize=1, scale=0.5) * np.float32(w)
-    weights = np.array([1.0, 2.0, 1.5], np.float32)
-    strength = np.sqrt(((slope * weights) ** 2).sum(axis=-1))
+    energy = np.zeros(features.shape[1:], np.float32)
+    for plane, weight in zip(features, (1.0, 2.0, 1.5), strict=True):
+        blurred = cv2.GaussianBlur(plane, (0, 0), sigmaX=sigma, sigmaY=sigma)
+        energy += (cv2.Sobel(blurred, cv2.CV_32F, 1, 0, ksize=1, scale=0.5 * w * weight)) ** 2
+    strength = np.sqrt(energy)
     half = max(float(np.median(strength)) * 3, 1.5)
     return np.asarray(strength / (strength + half), np.float32)
 
@@ -533,15 +534,15 @@ def _skin_ratio(
     features: Float, inside: Float, others: Bytes, skin: list[_Gaussian], w: float
 ) -> Float:
     """log p(skin) - log p(ground) per pixel, limited to +-4."""
-    middle = features.shape[1] // 2
+    middle = features.shape[2] // 2
     first = round(0.62 * w)
     free = (others == 0) & (inside > 0)
     free[:, max(0, middle - first) : middle + first] = False
     sides = []
     for flip in (False, True):
-        f, ok = (features[:, ::-1], free[:, ::-1]) if flip else (features, free)
-        half, seen = f[:, middle:], ok[:, middle:]
-        ground = _other_kinds(half[seen], skin)
+        f, ok = (features[..., ::-1], free[:, ::-1]) if flip else (features, free)
+        half, seen = f[..., middle:], ok[:, middle:]
+        ground = _other_kinds(half[:, seen].T, skin)
         log_ratio = _skin_log_p(half, skin, ground) - _ground_log_p(half, ground)
         sides.append(log_ratio[:, ::-1] if flip else log_ratio)
     ratio = np.concatenate([sides[1], sides[0][:, 1:]], axis=1)
@@ -574,10 +575,9 @@ def _distance(color: Float64, skin: list[_Gaussian]) -> float:
 def _hue_distance(color: Float64, skin: list[_Gaussian], ground_hue: Float64) -> float:
     """Mahalanobis distance from the nearest skin, darker and deeper in hue counted as equal."""
     found = [np.inf]
-    pixel = color.astype(np.float32)[None, None]
     for kind in skin:
-        lifted = _lifted(_less_deep(pixel, kind, ground_hue), kind, _SHADE_DEPTH)[0, 0]
-        d = lifted.astype(np.float64) - kind[0]
+        d = np.array(_less_deep(color, kind, ground_hue)) - kind[0]
+        d[0] = _lifted(d[0], _SHADE_DEPTH)
         found.append(float(np.sqrt(d @ kind[1] @ d)))
     return min(found)
 
@@ -587,58 +587,62 @@ def _skin_log_p(features: Float, skin: list[_Gaussian], ground: list[_Gaussian])
 
     Light that bounces between fingers deepens their colour: no shadow on the ground does that.
     """
-    log_p = np.full(features.shape[:2], _BROAD_LOG_P - _LLR_LIMIT, np.float32)
+    log_p = np.full(features.shape[1:], _BROAD_LOG_P - _LLR_LIMIT, np.float32)
     hue = _mean_hue(ground) if ground else np.zeros(2)
     for kind in skin:
-        pixels = _less_deep(features, kind, hue)
-        log_p = np.maximum(log_p, _log_gaussian(pixels, kind))
-        shaded = _log_gaussian(_lifted(pixels, kind, _SHADE_DEPTH), kind) - _SHADE_COST
-        log_p = np.maximum(log_p, shaded)
+        planes = _less_deep(features, kind, hue)
+        np.maximum(log_p, _kind_log_p(planes, kind, _SHADE_DEPTH, _SHADE_COST), out=log_p)
     return log_p
 
 
-def _less_deep(features: Float, kind: _Gaussian, ground_hue: Float64) -> Float:
-    """Pixels brought back to the kind's hue where they lie beyond it, seen from the ground's.
+def _less_deep(
+    features: Float | Float64, kind: _Gaussian, ground_hue: Float64
+) -> tuple[Float, Float, Float]:
+    """Planes brought back to the kind's hue where they lie beyond it, seen from the ground's.
 
     Only as far as they are darker too: a red cloth is no deep shade.
     """
+    light, red, blue = features
     away = kind[0][1:] - ground_hue
     reach = float(np.hypot(*away))
     if reach < _MIN_HUE_STEP:
-        return features
-    unit = (away / reach).astype(np.float32)
-    lack = np.maximum(np.float32(kind[0][0]) - features[..., 0], 0)
-    excess = (features[..., 1:] - kind[0][1:].astype(np.float32)) @ unit
-    excess = np.clip(excess, 0, np.float32(_DEEPER_PER_DARKER) * lack)
-    pixels = features.copy()
-    pixels[..., 1:] -= excess[..., None] * unit
-    return pixels
+        return light, red, blue
+    level, red_mean, blue_mean = (np.float32(v) for v in kind[0])
+    to_red, to_blue = (away / reach).astype(np.float32)
+    limit = np.float32(_DEEPER_PER_DARKER) * np.maximum(level - light, np.float32(0))
+    excess = (red - red_mean) * to_red + (blue - blue_mean) * to_blue
+    excess = np.minimum(np.maximum(excess, np.float32(0)), limit)
+    return light, red - excess * to_red, blue - excess * to_blue
 
 
-def _lifted(features: Float, kind: _Gaussian, depth: float) -> Float:
-    """Pixels with the light given back that they lack against the kind, log G, up to ``depth``."""
-    lifted = features.copy()
-    lifted[..., 0] += np.clip(np.float32(kind[0][0]) - features[..., 0], 0, np.float32(depth))
-    return lifted
+def _lifted(below: Float, depth: float) -> Float:
+    """log G over a kind's, with the light given back that it lacks, up to ``depth``."""
+    return np.asarray(np.maximum(below, np.minimum(below + np.float32(depth), np.float32(0))))
 
 
 def _ground_log_p(features: Float, ground: list[_Gaussian]) -> Float:
     """log p(not this finger): the kinds of ground seen beside it, each also in shadow."""
-    log_p = np.full(features.shape[:2], _BROAD_LOG_P, np.float32)
+    log_p = np.full(features.shape[1:], _BROAD_LOG_P, np.float32)
+    light, red, blue = features
     for kind in ground:
-        log_p = np.maximum(log_p, _log_gaussian(features, kind))
-        shadow = _log_gaussian(_lifted(features, kind, _SHADOW_DEPTH), kind) - _SHADOW_COST
-        log_p = np.maximum(log_p, shadow)
+        shadowed = _kind_log_p((light, red, blue), kind, _SHADOW_DEPTH, _SHADOW_COST)
+        np.maximum(log_p, shadowed, out=log_p)
     return log_p
 
 
-def _log_gaussian(features: Float, kind: _Gaussian) -> Float:
+def _kind_log_p(
+    planes: tuple[Float, Float, Float], kind: _Gaussian, depth: float, cost: float
+) -> Float:
+    """log p of a kind of colour as it is or, less likely by ``cost``, darker by up to ``depth``."""
     mean, inverse, norm = kind
-    # |L^T d|^2 with inverse = L L^T: one small matrix product over all pixels.
+    # |L^T d|^2 with inverse = L L^T: L is triangular, so light enters the first part only.
     root = np.linalg.cholesky(inverse).astype(np.float32)
-    d = (features - mean.astype(np.float32)).reshape(-1, 3) @ root
-    quadratic = np.einsum("ij,ij->i", d, d).reshape(features.shape[:-1])
-    return np.asarray(np.float32(norm) - 0.5 * quadratic, np.float32)
+    light, red, blue = (p - np.float32(m) for p, m in zip(planes, mean, strict=True))
+    hue = red * root[1, 0] + blue * root[2, 0]
+    rest = (red * root[1, 1] + blue * root[2, 1]) ** 2 + (blue * root[2, 2]) ** 2
+    lit = (light * root[0, 0] + hue) ** 2
+    darker = (_lifted(light, depth) * root[0, 0] + hue) ** 2 + np.float32(2 * cost)
+    return np.asarray(np.float32(norm) - (rest + np.minimum(lit, darker)) / 2, np.float32)
 
 
 # --- paths ---------------------------------------------------------------------------------------
@@ -661,17 +665,18 @@ def _search_pair(left: Float, right: Float, w: float, step: int) -> _Paths:
     spread = np.log(_WIDTHS)[None] / _WIDTH_PRIOR[step]
     aside = _CENTRES[:, None] / _CENTRE_PRIOR[step]
     prior = -_PRIOR_WEIGHT * 0.5 * (spread**2 + aside**2)
-    best, ways = rows_left[0][at_left] + rows_right[0][at_right] + prior, []
+    evidence = rows_left[:, at_left] + rows_right[:, at_right] + prior
+    best, ways = evidence[0], []
     for row in range(1, _ROWS):
-        best, by_width = _relax(best, 1)
-        best, by_centre = _relax(best, 0)
-        ways.append((by_centre, by_width))
-        best = best + rows_left[row][at_left] + rows_right[row][at_right] + prior
-    path = [np.unravel_index(int(np.argmax(best)), best.shape)]
-    for by_centre, by_width in reversed(ways):
-        c, k = path[-1]
-        c = c + by_centre[c, k]
-        path.append((c, k + by_width[c, k]))
+        by_width = _relaxed(best, 1)
+        ways.append((best, by_width))
+        best = _relaxed(by_width, 0) + evidence[row]
+    c, k = (int(at) for at in np.unravel_index(int(np.argmax(best)), best.shape))
+    path = [(c, k)]
+    for before, by_width in reversed(ways):
+        c = _origin(by_width[:, k], c, _STEP_COST)
+        k = _origin(before[c], k, _STEP_COST)
+        path.append((c, k))
     chosen = np.array(path[::-1])
     at = (bins[:-1] + bins[1:] - 1) / 2
     every = np.arange(rows)
@@ -681,19 +686,22 @@ def _search_pair(left: Float, right: Float, w: float, step: int) -> _Paths:
     return _Paths(centres - widths / 2, centres + widths / 2, none, none)
 
 
-def _relax(score: Float64, axis: int) -> tuple[Float64, NDArray[np.int8]]:
-    """Best of staying or stepping by one along an axis; and the step back, -1, 0 or +1."""
+def _relaxed(score: Float64, axis: int) -> Float64:
+    """Best of staying or stepping by one along an axis."""
     view = score if axis == 0 else score.T
-    best, step = view.copy(), np.zeros(view.shape, np.int8)
-    for back, into, source in (
-        (-1, slice(1, None), slice(None, -1)),
-        (1, slice(None, -1), slice(1, None)),
-    ):
-        other = view[source] - _STEP_COST
-        better = other > best[into]
-        best[into][better] = other[better]
-        step[into][better] = back
-    return (best, step) if axis == 0 else (best.T, step.T)
+    best, stepped = view.copy(), view - _STEP_COST
+    np.maximum(best[1:], stepped[:-1], out=best[1:])
+    np.maximum(best[:-1], stepped[1:], out=best[:-1])
+    return best if axis == 0 else best.T
+
+
+def _origin(before: Float64, at: int, cost: float) -> int:
+    """Where along ``before`` the best way to ``at`` comes from: there, or a step beside it."""
+    origin, best = at, before[at]
+    for beside in (at - 1, at + 1):
+        if 0 <= beside < len(before) and before[beside] - cost > best:
+            origin, best = beside, before[beside] - cost
+    return origin
 
 
 _FINE_REACH = 0.07
@@ -731,23 +739,19 @@ def _best_path(local: Float64, shift: NDArray[np.int64]) -> NDArray[np.int64]:
     """Best offset in each row of (rows, n) scores whose window moves by ``shift`` a row."""
     rows, n = local.shape
     pad = n  # the window may move by a whole width
-    before = np.full(n + 2 * pad, -1e9)
-    before[pad : pad + n] = local[0]
-    back = np.zeros((rows, n), np.int64)
+    move = np.clip(shift, 1 - pad, pad - 1)
+    best = np.full((rows, n + 2 * pad), -1e9)
+    window = best[:, pad : pad + n]
+    window[0] = local[0]
     for row in range(1, rows):
-        move = int(np.clip(shift[row], 1 - pad, pad - 1))
-        stay = before[pad + move : pad + move + n]
-        best, step = stay.copy(), np.zeros(n, np.int64)
-        for k in (-1, 1):
-            other = before[pad + move + k : pad + move + k + n] - _FINE_BEND
-            better = other > best
-            best[better], step[better] = other[better], k
-        back[row] = np.clip(np.arange(n) + move + step, 0, n - 1)
-        before[pad : pad + n] = best + local[row]
+        before, first = best[row - 1], pad + move[row]
+        beside = np.maximum(before[first - 1 :][:n], before[first + 1 :][:n]) - _FINE_BEND
+        np.add(np.maximum(before[first : first + n], beside), local[row], out=window[row])
     path = np.empty(rows, np.int64)
-    path[-1] = int(np.argmax(before[pad : pad + n]))
+    path[-1] = int(np.argmax(window[-1]))
     for row in range(rows - 1, 0, -1):
-        path[row - 1] = back[row, path[row]]
+        origin = _origin(best[row - 1], pad + int(move[row] + path[row]), _FINE_BEND) - pad
+        path[row - 1] = min(max(origin, 0), n - 1)
     return path
 
 
@@ -908,28 +912,29 @@ def _profile_sigmas(pixels: Bytes, points: Float64, outward: Float64) -> list[fl
         borderMode=cv2.BORDER_REPLICATE,
     )
     energy = (values.astype(np.float64) ** 2).sum(axis=1)
-    best = np.full(len(points), np.inf)
-    sigma_of = np.ones(len(points))
     total = ((values - values.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    for sigma, q in _edge_bases():
-        # q is orthonormal: what it leaves of the profile's energy.
-        error = energy - ((values @ q) ** 2).sum(axis=1)
-        better = error < best
-        best[better], sigma_of[better] = error[better], sigma
+    sigmas, bases = _edge_bases()
+    # Each basis is orthonormal: what it leaves of the profile's energy.
+    kept = (values @ bases).reshape(len(values), len(sigmas), 3)
+    error = energy[:, None] - (kept[..., 0] ** 2 + kept[..., 1] ** 2 + kept[..., 2] ** 2)
+    pick = np.argmin(error, axis=1)
+    best, sigma_of = error[np.arange(len(values)), pick], sigmas[pick]
     good = (best < 0.05 * total) & (total > len(t) * 8.0**2)
     return [float(v) for v in sigma_of[good]]
 
 
 @cache
-def _edge_bases() -> list[tuple[float, Float64]]:
-    """Each sigma with an orthonormal basis (n, 3) of offset, slope and an edge blurred by it."""
+def _edge_bases() -> tuple[Float64, Float64]:
+    """(m,) sigmas, and side by side (n, m * 3) an orthonormal basis for each: offset, slope and an
+    edge blurred by it."""
     t = np.arange(-_PROFILE_REACH, _PROFILE_REACH + 1e-6, _PROFILE_STEP)
-    bases = []
+    sigmas, bases = [], []
     for sigma in _SIGMAS:
         for shift in np.arange(-2.5, 2.51, 0.5):
             basis = np.stack([np.ones_like(t), t, _erf_like((t - shift) / sigma)], 1)
-            bases.append((float(sigma), np.linalg.qr(basis)[0]))
-    return bases
+            sigmas.append(float(sigma))
+            bases.append(np.linalg.qr(basis)[0])
+    return np.array(sigmas), np.concatenate(bases, axis=1)
 
 
 def _erf_like(t: Float64) -> Float64:
