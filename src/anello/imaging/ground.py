@@ -1,6 +1,6 @@
 """What the ring lies on: a smooth colour field, and which pixels are it, shaded or not.
 
-Everything here works on a reduced copy of the product photo (see ``matting.DECISION_SIDE``), in
+Everything here works on reduced copies of the product photo (see ``matting.DECISION_SIDE``), in
 CIE L*a*b*. A shadow multiplies linear light by one factor; L + 16, a and b all go with the cube
 root of linear light, so the shadowed ground is the field with (L + 16, a, b) scaled together, and
 its chroma can be predicted from its lightness alone.
@@ -9,11 +9,14 @@ its chroma can be predicted from its lightness alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 
 from anello.imaging.arrays import Bytes, Float, Float64, Mask
+
+FloatBox: TypeAlias = tuple[float, float, float, float]
 
 BORDER_SHARE = 0.03
 """Breadth of the frame that is first taken for ground, of the short side."""
@@ -24,6 +27,9 @@ PLAIN_RESIDUAL = 5.0
 the frame may cover the rest) is textured."""
 NOISE_FLOOR = 0.6
 """Lab units: quantisation of 8-bit Lab plus JPEG on a flat ground."""
+
+SPECK = 5e-4
+"""Share of the picture below which a spot does not widen the ring's box."""
 
 DETAIL_FLOOR = 0.6
 """Lab units; the faintest step taken for an edge. Silver against grey is 2 to 3 in places."""
@@ -49,6 +55,29 @@ class Ground:
     @property
     def is_plain(self) -> bool:
         return self.residual < PLAIN_RESIDUAL
+
+    def part(self, share: FloatBox) -> Ground:
+        """The ground of a part of the picture; ``share`` x0, y0, x1, y1 in picture sides."""
+        height, width = self.field.shape[:2]
+        x0, y0, x1, y1 = share
+        size = (max(2, round((x1 - x0) * width)), max(2, round((y1 - y0) * height)))
+        scale_x, scale_y = (x1 - x0) * width / size[0], (y1 - y0) * height / size[1]
+        field_from_part = np.array(
+            [
+                [scale_x, 0, x0 * width + 0.5 * scale_x - 0.5],
+                [0, scale_y, y0 * height + 0.5 * scale_y - 0.5],
+            ]
+        )
+        way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        border = cv2.BORDER_REPLICATE
+        field = cv2.warpAffine(self.field, field_from_part, size, flags=way, borderMode=border)
+        return Ground(np.asarray(field, np.float32), self.sigma, self.residual)
+
+    def seen_in(self, lab: Float) -> Ground:
+        """The same ground at the size of ``lab``, a larger copy of its picture."""
+        height, width = lab.shape[:2]
+        field = cv2.resize(self.field, (width, height), interpolation=cv2.INTER_LINEAR)
+        return Ground(np.asarray(field, np.float32), self.sigma, self.residual)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +122,7 @@ def frame_mask(shape: tuple[int, ...], share: float = BORDER_SHARE) -> Mask:
 def fit_ground(lab: Float) -> Ground:
     """Fit the field to the frame, then to all that is connected to the frame and near it.
 
+    lab : a copy of some 160 px: the field is smooth.
     Quadratic by iteratively reweighted least squares (Tukey), then the slow remainder of the
     residual (lamp patches, vignettes) by normalised convolution.
     """
@@ -102,8 +132,7 @@ def fit_ground(lab: Float) -> Ground:
     residual = float(np.percentile(distance[frame], 70))
     sigma = _spread(distance[frame])
     for _ in range(2):
-        near = distance < np.float32(max(4.0, 3.5 * sigma))
-        near = connected_to(near, frame & near)
+        near = near_ground(distance, sigma)
         if near.mean() < 0.05:
             break
         field = _fit_quadratic(lab, near)
@@ -111,6 +140,32 @@ def fit_ground(lab: Float) -> Ground:
         distance = _norm(lab - field)
         sigma = _spread(distance[near])
     return Ground(field, sigma, residual)
+
+
+def near_ground(distance: Float, sigma: float) -> Mask:
+    """What joins the frame within the ground's own spread; ``distance`` (h, w), Lab units."""
+    near = distance < np.float32(max(4.0, 3.5 * sigma))
+    return connected_to(near, frame_mask(distance.shape) & near)
+
+
+def ring_box(lab: Float, ground: Ground, margin: float = 0.08) -> FloatBox:
+    """x0, y0, x1, y1 around all that is not bare ground, with a margin (share of its sides)."""
+    height, width = lab.shape[:2]
+    other = ~near_ground(_norm(lab - ground.field), ground.sigma)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8))
+    large = stats[:, cv2.CC_STAT_AREA] > SPECK * other.size
+    large[0] = False
+    rows, cols = np.flatnonzero(large[labels].any(1)), np.flatnonzero(large[labels].any(0))
+    if rows.size == 0:
+        return 0.0, 0.0, float(width), float(height)
+    x0, y0, x1, y1 = float(cols[0]), float(rows[0]), cols[-1] + 1.0, rows[-1] + 1.0
+    beside = margin * max(x1 - x0, y1 - y0) + 2
+    return (
+        max(0.0, x0 - beside),
+        max(0.0, y0 - beside),
+        min(float(width), x1 + beside),
+        min(float(height), y1 + beside),
+    )
 
 
 def deviation(lab: Float, ground: Ground, ringing: float = 1.0) -> Deviation:
@@ -166,7 +221,7 @@ def connected_to(mask: Mask, seeds: Mask) -> Mask:
 
 
 def _norm(delta: Float) -> Float:
-    return np.asarray(np.sqrt(np.einsum("ijk,ijk->ij", delta, delta)), np.float32)
+    return np.asarray(np.sqrt(np.einsum("...k,...k->...", delta, delta)), np.float32)
 
 
 def _spread(distance: Float) -> float:
@@ -211,7 +266,7 @@ def _solve_robust(design: Float64, values: Float64, rounds: int = 6) -> Float64:
     return coefficients
 
 
-def _slow_part(residual: Float, mask: Mask, cell: int = 16) -> Float:
+def _slow_part(residual: Float, mask: Mask, cell: int = 4) -> Float:
     """Normalised convolution of the residual over the mask, on a grid ``cell`` times coarser."""
     height, width = mask.shape
     size = (max(2, width // cell), max(2, height // cell))

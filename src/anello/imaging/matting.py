@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anello.imaging.arrays import Bytes, Float, Float64, Mask, Roi
+from anello.imaging.arrays import Bytes, Float, Mask, Roi
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
 from anello.imaging.ground import (
     Deviation,
@@ -24,24 +24,35 @@ from anello.imaging.ground import (
     edge_strength,
     fit_ground,
     frame_mask,
+    ring_box,
 )
 from anello.imaging.hoop_fit import Hoop, fit_hoop, outline_of
+from anello.imaging.warp import crop
 
-DECISION_SIDE = 640
-"""Long side of the reduced copy, px: a thin band (1.5 % of the picture) still has ten pixels."""
+DECISION_SIDE = 448
+"""Long side of the reduced copy of the ring's box, px: a thin band (2 % of it) has nine pixels."""
+LOOK_SIDE, LOOK_STEP = 480, 3
+"""Long side of the copy, and which of its pixels, the ground is fitted on and the ring's box found.
+Averaged any more, a texture would look plain."""
 LARGEST_UPSCALE = 2.0
 """Thumbnails are enlarged, so that filters of a few pixels do not span a band."""
 TEXTURE_SIDE = 320
 """Long side of the copy GrabCut works on, px."""
 SHADOW_DEPTH = 62.0
 """L* units; a cast shadow on a lit table leaves more light than this takes."""
-BALL_SHARES = (0.006, 0.003, 0.012, 0.02, 0.03)
-"""Radius of the trapped ball that floods the ground, of the picture's long side; the first that
+BALL_SHARES = (0.009, 0.0045, 0.018, 0.03, 0.04)
+"""Radius of the trapped ball that floods the ground, of the box's long side; the first that
 leaves a clear opening is taken, or the one that leaves the clearest."""
 CLEAR_OPENING = 0.12
 """An opening of this share of the ring's box needs no larger ball."""
 LIGHT_FOOT, COLOUR_FOOT = 0.05, 0.14
 """Share of an edge's step that still counts as ground beside it: JPEG ringing, smeared colour."""
+FOOT, PALE_FOOT = 0.35, 0.2
+"""Share of a coloured edge's step, in a*b* and in L*, below which a pixel beside it is ground."""
+FOOT_REACH = 4
+"""How far from a coloured edge JPEG smears it, px of the reduced copy."""
+COLOURED_STEP = 15.0
+"""Lab units in a*b* from which an edge is a coloured one."""
 GOOD_COST = 0.9
 """Fits better than this (see ``Hoop.cost``) are hoops beyond doubt."""
 HOOP_COST = 1.6
@@ -55,18 +66,27 @@ SHADOW_SECTOR = 0.3
 """Cotangent of the sector's edge below the hoop, from the vertical, that its shadow falls in."""
 BAND_REACH = 0.13
 """How far the band reaches from its opening, of the ring's size."""
+FIRST_OPENING = 0.004
+"""Smallest enclosed ground, of the ring's box, taken for an opening before it is compared with
+gaps; a white facet of a large stone comes to half of it."""
 MAIN_OPENING = 0.012
 """Smallest opening of a hoop, of the ring's box."""
-WHITE_GAP = 3.0
+WHITE_GAP = 3.6
 """How much wider a gap must be among colourless metal or stones to be told from a white facet."""
 ENCLOSED = 0.65
 """Share of directions in which an opening must have the ring round it; faint sides cost some."""
 FADED = 0.55
 """A reflection's contrast, of the ring's own."""
+COLOURED_METAL, COLOURLESS = 14.0, 0.5
+"""Faded chroma of gold, Lab units, and the share of it that a shadow on a white table keeps."""
 CONTACT_SHADE = 8.0
 """L* units by which a contact shadow is darker than the ground, at least."""
 OPENING_SHADE = 20.0
 """L* units; an opening's median is not further from the bare ground than its shadow makes it."""
+LIVELY_EDGES = 5.0
+"""Lab units per pixel, mean of some 80 px."""
+GAP_COLOUR = 7.0
+"""Lab units; metal of this chroma has no facets as colourless as the ground."""
 GAP_BORDER = 6.0
 """Lab units per pixel round a gap, on four fifths of its border."""
 COVERAGE = (0.004, 0.80)
@@ -124,11 +144,12 @@ def cut_out(
         if not remove_background:
             return _from_matte(pixels, alpha, "as-is")
         return _from_matte(pixels, _repair_alpha(alpha), "alpha")
-    small = _reduced(pixels)
-    regions = find_regions(small, max(small.shape) / max(pixels.shape))
-    if regions is None:
+    ground, roi = _look(pixels)
+    part = crop(pixels, roi)
+    regions = find_regions(part, ground)
+    if regions is None or regions.ring.mean() * part.size < COVERAGE[0] * pixels.size:
         return None
-    cutout = _refine(pixels, small, regions)
+    cutout = _placed(_refine(part, regions), pixels, roi)
     if not remove_background:
         note = "the picture is opaque: only the ring found in it is used, not its ground"
         cutout = replace(cutout, warnings=cutout.warnings + (note,))
@@ -144,16 +165,40 @@ def is_informative(alpha: Bytes) -> bool:
 # --- decisions on the reduced copy -------------------------------------------------------------
 
 
-def find_regions(small: Bytes, enlarged: float = 1.0) -> Regions | None:
-    """Ring and opening on a reduced copy, (h, w, 3) sRGB, or None for anything else.
-
-    enlarged : by how much the copy is larger than the photo, if so: thumbnails ring more.
-    """
-    lab = bytes_to_lab(small)
+def _look(pixels: Bytes) -> tuple[Ground, Roi]:
+    """The ground of the whole picture, and the box of the ring with all that is round it."""
+    height, width = pixels.shape[:2]
+    # Neighbours of few pixels stand for all of a very large picture.
+    stride = max(1, max(height, width) // (2 * LOOK_SIDE))
+    tiny = _reduced(pixels[::stride, ::stride], LOOK_SIDE)[::LOOK_STEP, ::LOOK_STEP]
+    lab = bytes_to_lab(tiny)
     ground = fit_ground(lab)
+    if not ground.is_plain:
+        return ground, (0, 0, width, height)
+    x0, y0, x1, y1 = ring_box(lab, ground)
+    scale_x, scale_y = width / lab.shape[1], height / lab.shape[0]
+    roi = (
+        max(0, round(x0 * scale_x)),
+        max(0, round(y0 * scale_y)),
+        min(width, round(x1 * scale_x)),
+        min(height, round(y1 * scale_y)),
+    )
+    share = (roi[0] / width, roi[1] / height, roi[2] / width, roi[3] / height)
+    return ground.part(share), roi
+
+
+def find_regions(part: Bytes, ground: Ground) -> Regions | None:
+    """Ring and opening in a picture, (h, w, 3) sRGB, or None for anything else.
+
+    ground : of the same picture, at any size.
+    """
+    small = _reduced(part)
+    lab = bytes_to_lab(small)
     parts, method = None, "ground"
     if ground.is_plain:
-        ringing = max(1.0, enlarged) ** 1.5
+        ground = ground.seen_in(lab)
+        # Enlarged thumbnails ring more.
+        ringing = max(1.0, max(small.shape) / max(part.shape)) ** 1.5
         dev = deviation(lab, ground, ringing)
         parts = _parts_on_plain(lab, dev, ground, ringing)
         if parts is None:
@@ -164,6 +209,8 @@ def find_regions(small: Bytes, enlarged: float = 1.0) -> Regions | None:
     if parts is None:
         return None
     ring, opening = _assemble(parts)
+    if method == "ground":
+        ring = _trimmed(lab, ring)
     if not _is_ring_like(lab, ring, opening, method):
         return None
     if method == "texture":
@@ -188,6 +235,7 @@ class _Parts:
     gaps : other ground seen through the ring.
     pale : what a shadow or a faded reflection could be.
     shade : what is dark enough to be a contact shadow and nothing else but colourless metal.
+    lively : where edges are as dense as in stones, never in shadows and reflections.
     """
 
     likely: Mask
@@ -196,6 +244,7 @@ class _Parts:
     gaps: Mask
     pale: Mask
     shade: Mask
+    lively: Mask
 
 
 def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground, ringing: float) -> _Parts | None:
@@ -237,7 +286,8 @@ def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground, ringing: float) 
     markers[strong & likely] = 2
     firm = _watershed(dev, markers) & likely
     shade = _opened(shaded & likely & (dev.light < -CONTACT_SHADE) & (dev.edge < 3.5), 2)
-    return _Parts(likely, firm, openings, gaps, weak | (shaded & likely), shade)
+    lively = cv2.blur(dev.edge, (9, 9)) > LIVELY_EDGES
+    return _Parts(likely, firm, openings, gaps, weak | (shaded & likely), shade, lively)
 
 
 def _openings(enclosed: Mask, dev: Deviation, strong: Mask, radius: float) -> tuple[Mask, float]:
@@ -258,7 +308,7 @@ def _openings(enclosed: Mask, dev: Deviation, strong: Mask, radius: float) -> tu
         light = float(np.median(np.abs(dev.light[part])))
         convex = area / float(_hull(part).sum())
         border = _border_strength(part, dev.edge, 50)
-        if light > OPENING_SHADE:
+        if light > OPENING_SHADE or area < FIRST_OPENING * (radius / OPENING_RADIUS) ** 2:
             continue
         scores[k] = area * np.exp(-light / 12) * convex**6 * min(1.0, (border / 5) ** 2)
         if _enclosure(part, strong) < ENCLOSED:
@@ -286,7 +336,7 @@ def _gaps(dev: Deviation, outside: Mask, radius: float, ringing: float) -> Mask:
     for k in range(1, count):
         part = labels == k
         around = _grown(part, 6) & ~_grown(part, 2)
-        coloured = float(np.median(dev.chroma[around])) > 10
+        coloured = float(np.median(dev.chroma[around])) > GAP_COLOUR
         depth = cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 5).max()
         keep[k] = _border_strength(part, dev.edge, 20) > GAP_BORDER and (
             coloured or depth > WHITE_GAP * radius
@@ -336,6 +386,34 @@ def _reclaimed(
     return _opened(grown, 1) | known
 
 
+def _trimmed(lab: Float, ring: Mask) -> Mask:
+    """The ring without what JPEG smeared of a coloured edge over the ground beside it.
+
+    Such pixels have little of the edge's colour and of its lightness. Edges of silver are left
+    alone: their bright rims look the same.
+    """
+    rim = _grown(ring, 8) & ~_grown(ring, 2)
+    local = _local_mean(lab, rim, 5.0)
+    differs = np.abs(lab - local)
+    light, colour = differs[..., 0], np.hypot(differs[..., 1], differs[..., 2])
+    around = np.ones((2 * FOOT_REACH + 1,) * 2, np.uint8)
+    step_light, step_colour = cv2.dilate(light, around), cv2.dilate(colour, around)
+    foot = (step_colour > COLOURED_STEP) & (colour < FOOT * step_colour)
+    foot &= light < np.maximum(3.0, PALE_FOOT * step_light)
+    trimmed = ring
+    for _ in range(FOOT_REACH):
+        trimmed = trimmed & ~(_grown(~trimmed, 1) & foot)
+    return _main_part((_smoothed(trimmed) & ring) | (trimmed & ~foot))
+
+
+def _local_mean(lab: Float, mask: Mask, sigma: float) -> Float:
+    """(h, w, 3) mean colour of the mask near each pixel."""
+    weight = mask.astype(np.float32)
+    total = cv2.GaussianBlur(weight, (0, 0), sigma)
+    value = cv2.GaussianBlur(lab * weight[..., None], (0, 0), sigma)
+    return np.asarray(value / (total[..., None] + np.float32(1e-6)), np.float32)
+
+
 def _strong(dev: Deviation, candidates: Mask) -> Mask:
     """Pixels that can only be ring: of the ring's own colour or across an edge no shadow has."""
     if not candidates.any():
@@ -353,6 +431,9 @@ def _faded(dev: Deviation, likely: Mask) -> Mask:
     chroma = FADED * float(np.percentile(dev.chroma[likely], 90))
     light = FADED * float(np.percentile(np.abs(dev.light[likely]), 90))
     weak = likely & (dev.chroma < max(6.0, chroma)) & (np.abs(dev.light) < max(15.0, light))
+    if chroma > COLOURED_METAL:
+        # However dark, what has none of the metal's colour may be its shadow.
+        weak |= likely & (dev.chroma < COLOURLESS * chroma)
     return _opened(weak, 1)
 
 
@@ -393,8 +474,8 @@ def _parts_on_texture(small: Bytes) -> _Parts | None:
     opening = _largest(wide)
     nothing = np.zeros_like(ring)
     if opening is None:
-        return _Parts(ring, ring, nothing, nothing, nothing, nothing)
-    return _Parts(ring, ring, opening, wide & ~opening, nothing, nothing)
+        return _Parts(ring, ring, nothing, nothing, nothing, nothing, nothing)
+    return _Parts(ring, ring, opening, wide & ~opening, nothing, nothing, nothing)
 
 
 def _unlike_frame(lab: Float, clusters: int = 6) -> Float:
@@ -419,9 +500,7 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     see_through = parts.opening | parts.gaps
     likely = _without_specks(_main_part(parts.likely), see_through)
     hoop = _hoop_of(likely, parts.opening, parts.pale)
-    places: Float64 = np.indices(likely.shape).astype(np.float64)
-    rows: Float64 = places[0]
-    cols: Float64 = places[1]
+    rows, cols = _grid(likely.shape)
     opening = parts.opening
     if hoop is None or hoop.cost > HOOP_COST:
         solid = _opened(parts.firm & ~parts.pale, 1)
@@ -431,12 +510,12 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
         # The band itself lies along the opening; on white, silver is as pale as a shadow.
         apart = ~_grown(opening, max(1, round(BAND_REACH * _size(body))))
         shade = _pale_parts(parts, likely) | (parts.shade & underneath & apart)
-        ring = likely & ~(below & ~body & shade)
+        ring = likely & ~_mostly(below & ~body & shade & likely, ~parts.lively)
         thin = ring & ~_opened(ring, max(2, round(0.012 * _size(ring))))
         ring &= ~(thin & below & ~body & apart & parts.pale)
         ring = _without_specks(_main_part(ring), see_through)
     else:
-        outside, inside = hoop.excess(cols, rows)
+        outside, inside = _excess(hoop, likely.shape)
         below = (rows - hoop.y) > SHADOW_SECTOR * np.abs(cols - hoop.x)
         under = below & (outside > 0.008)
         dropped = under & (parts.pale | _thin_fringe(under & likely, outside))
@@ -450,13 +529,40 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     return ring, _main_opening(opening & ~ring, ring)
 
 
+def _grid(shape: tuple[int, ...], step: int = 1) -> tuple[Float, Float]:
+    """Row and column of each pixel, (h, 1) and (1, w)."""
+    rows = np.arange(0, shape[0], step, dtype=np.float32)[:, None]
+    return rows, np.arange(0, shape[1], step, dtype=np.float32)[None]
+
+
+def _excess(hoop: Hoop, shape: tuple[int, ...], step: int = 3) -> tuple[Float, Float]:
+    """``Hoop.excess`` at every pixel, from every third: it is smooth where it matters."""
+    rows, cols = _grid((shape[0] + step, shape[1] + step), step)
+    coarse = hoop.excess(*np.broadcast_arrays(cols.astype(np.float64), rows.astype(np.float64)))
+    full_from_coarse = np.array([[step, 0, 0], [0, step, 0]], np.float64)
+    outside, inside = (
+        cv2.warpAffine(plane.astype(np.float32), full_from_coarse, (shape[1], shape[0]))
+        for plane in coarse
+    )
+    return np.asarray(outside, np.float32), np.asarray(inside, np.float32)
+
+
 def _pale_parts(parts: _Parts, likely: Mask) -> Mask:
     """Pale regions that do not lie along the opening, as the sides of a silver band do."""
     pale = parts.pale & likely
     return np.asarray(pale & ~connected_to(_opened(pale, 2), _grown(parts.opening, 6)), bool)
 
 
-def _thin_fringe(under: Mask, outside: Float64) -> Mask:
+def _mostly(mask: Mask, other: Mask) -> Mask:
+    """The connected parts of ``mask`` more than half of which lies in ``other``."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    size = np.bincount(labels.ravel(), minlength=count)
+    keep = np.bincount(labels[other], minlength=count) > 0.5 * size
+    keep[0] = False
+    return np.asarray(keep[labels], bool)
+
+
+def _thin_fringe(under: Mask, outside: Float) -> Mask:
     """Connected parts under the hoop that reach nowhere far enough out to be a head."""
     count, labels = cv2.connectedComponents(under.astype(np.uint8))
     reach = np.zeros(count)
@@ -565,9 +671,24 @@ def _inner_strip(height: int, width: int) -> Mask:
 # --- the edge in full resolution -----------------------------------------------------------------
 
 
-def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
+def _placed(cutout: Cutout, pixels: Bytes, roi: Roi) -> Cutout:
+    """The cut-out of a part put back into the whole picture's frame."""
+    if cutout.alpha.shape == pixels.shape[:2]:
+        return cutout
+    rgb, alpha = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
+    crop(rgb, roi)[:] = cutout.rgb
+    crop(alpha, roi)[:] = cutout.alpha
+    opening = None
+    if cutout.opening is not None:
+        opening = np.zeros(alpha.shape, bool)
+        crop(opening, roi)[:] = cutout.opening
+    return replace(cutout, rgb=rgb, alpha=alpha, opening=opening)
+
+
+def _refine(pixels: Bytes, regions: Regions) -> Cutout:
     """Alpha and clean colours along the outlines, full size."""
     height, width = pixels.shape[:2]
+    small = _reduced(pixels)
     reach = 4.0
     full = _level(regions.ring, reach)
     if full.shape != (height, width):
