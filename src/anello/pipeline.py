@@ -47,7 +47,7 @@ from anello.stopwatch import Stopwatch
 SHADOW_REACH = 0.9
 """How far from the ring its shadow and the skin's give may change the photo, in finger widths."""
 
-SKIN_REACH = 1.8
+SKIN_REACH = 1.6
 """How far around a place its skin is mapped, in finger widths: a wide ring and its shadow."""
 
 OVERVIEW_PX = 400

@@ -60,33 +60,40 @@ def estimate_light(
     if np.count_nonzero(inside) < 50:
         inside = np.ones(skin.shape, np.bool_)
     near = _near_site(site, roi) & inside
-    skin_rgb = np.median(patch[near if np.count_nonzero(near) > 50 else inside], axis=0)
+    near = near if np.count_nonzero(near) > 50 else inside
+    channels = cv2.split(patch)
+    skin_rgb = np.array([np.median(channel[near]) for channel in channels], np.float32)
     profiles = [_finger_profile(patch, site, roi)]
     ground = np.zeros(2)
     view, hand = patch, inside
     if overview is not None:
         view, hand = overview, np.zeros(overview.shape[:2], np.bool_)
         if points_xy is not None:
-            height, width = overview.shape[:2]
-            whole = (0, 0, round(width / overview_scale), round(height / overview_scale))
+            rows, columns = overview.shape[:2]
+            whole = (0, 0, round(columns / overview_scale), round(rows / overview_scale))
             hand = _reduced_outline(points_xy, site, whole, overview.shape[:2])
             profiles += _hand_profiles(overview, overview_scale, points_xy, site)
-            ground = _ground_gradient(luminance(overview), hand, site.width_px * overview_scale)
+            half = np.s_[::2, ::2]
+            width = site.width_px * overview_scale / 2
+            ground = _ground_gradient(luminance(overview[half]), hand[half], width)
             # A hand has two long sides but only one end in the picture: the arm hides the other.
             along = np.asarray(points_xy[9] - points_xy[0], np.float64)
             along /= np.linalg.norm(along) + 1e-9
             ground = ground - 0.7 * (ground @ along) * along
     direction, ambient, confidence = _direction(_stack(profiles), ground)
+    # For shares and medians every fourth pixel says as much as all.
+    view, hand = view[::2, ::2], hand[::2, ::2]
     level = _level(view, skin_rgb)
-    off_grey = np.abs(patch[..., :2] - patch[..., 1:])
-    is_grey = float(off_grey.max()) < GREY_SPREAD
+    red, green, blue = channels
+    off_grey = max(cv2.norm(red, green, cv2.NORM_INF), cv2.norm(green, blue, cv2.NORM_INF))
+    is_grey = off_grey < GREY_SPREAD
     return Light(
         direction_xyz=direction,
         colour=np.ones(3, np.float32) if is_grey else _illuminant(view, hand, skin_rgb, level),
         level=level,
         ambient=ambient,
-        skin=np.asarray(skin_rgb, np.float32),
-        surround=np.asarray(patch.reshape(-1, 3).mean(axis=0), np.float32),
+        skin=skin_rgb,
+        surround=np.array([channel.mean() for channel in channels], np.float32),
         confidence=confidence,
         is_grey=is_grey,
     )
@@ -174,24 +181,22 @@ def _ground_gradient(bright: Float, hand: Mask, width: float) -> Float64:
     """
     distance = cv2.distanceTransform((~hand).astype(np.uint8), cv2.DIST_L2, 5)
     smooth = cv2.GaussianBlur(distance, (0, 0), max(width / 4, 1.0))
-    outward = np.stack(
-        [cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)], axis=-1
-    ) / np.float32(8)
-    slope = np.linalg.norm(outward, axis=-1)
-    # Between fingers, where two outlines meet, there is no outward.
-    beside = (distance > 0.1 * width) & (distance < 0.8 * width) & (slope > 0.7)
-    if np.count_nonzero(beside) < 100:
-        return np.zeros(2)
-    design = np.column_stack([np.ones(np.count_nonzero(beside)), outward[beside]]).astype(
-        np.float64
+    outward_x, outward_y = (
+        np.asarray(cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8)) for dx in (1, 0)
     )
+    steep = outward_x**2 + outward_y**2 > 0.7**2
+    # Between fingers, where two outlines meet, there is no outward.
+    beside = (distance > 0.1 * width) & (distance < 0.8 * width) & steep
+    if np.count_nonzero(beside) < 30:
+        return np.zeros(2)
     level = np.log(bright[beside].astype(np.float64) + 0.005)
+    design = np.stack([np.ones(len(level)), outward_x[beside], outward_y[beside]])
     weight = np.ones(len(level))
     fit = np.zeros(3)
     for _ in range(4):
-        root = np.sqrt(weight)
-        fit = np.linalg.lstsq(design * root[:, None], level * root, rcond=None)[0]
-        weight = 1 / np.maximum(np.abs(level - design @ fit), 0.1)
+        weighted = design * weight
+        fit = np.linalg.lstsq(weighted @ design.T, weighted @ level, rcond=None)[0]
+        weight = 1 / np.maximum(np.abs(level - fit @ design), 0.1)
     return np.asarray(fit[1:])
 
 
@@ -372,14 +377,14 @@ def _illuminant(view: Float, hand: Mask, skin_rgb: Float, level: float) -> Float
 
 def _pale_ground(view: Float, hand: Mask) -> Float64 | None:
     """(3,) colour of a bright ground that could be white or grey paper, else None."""
-    ground = view[~cv2.dilate(hand.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)]
+    ground = view[~cv2.dilate(hand.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)]
     if len(ground) < 0.05 * hand.size:
         return None
     value = luminance(ground)
     bright = ground[value >= np.percentile(value, 70)]
-    if len(bright) < 50:
+    if len(bright) < 15:
         return None
-    rgb = np.maximum(np.median(bright, axis=0).astype(np.float64), 1e-4)
+    rgb = np.maximum([float(np.median(channel)) for channel in bright.T], 1e-4)
     logs = np.log([rgb[0] / rgb[1], rgb[2] / rgb[1]])
     across_locus = abs(logs @ np.array([-WARMTH[1], WARMTH[0]]))
     is_pale = luminance(rgb.astype(np.float32)) > 0.35 and across_locus < 0.06
@@ -482,12 +487,19 @@ def relight(
     inside = alpha > 0.5
     if ambient <= 0 or np.count_nonzero(inside) < 10:
         return color
-    straight = (color / np.maximum(alpha, 1e-3)[..., None]).astype(np.float32)
-    value = np.maximum(luminance(straight), 1e-3)
+    straight = color / cv2.merge([np.maximum(alpha, np.float32(1e-3))] * 3)
+    value = np.maximum(luminance(straight), np.float32(1e-3))
+    calm = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.8))
+    studio = _blurred(value, alpha, DETAIL_SIGMA * _extent(inside))
+    highlight = _highlights(value, alpha, inside)
+    # From here on pixel by pixel, so only those that the ring covers: (n,) and (n, 3).
+    on = alpha > 0
+    inside, straight, value, calm = inside[on], straight[on], value[on], calm[on]
+    normal, studio, highlight = normal[on], studio[on], highlight[on]
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
-    looks_up = smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
-    highlight = _highlights(value, alpha, inside) * looks_up
-    metal, hoop = _metalness(straight, inside), _hoopness(height, inside)
+    highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
+    metal = _metalness(calm, inside)
+    hoop = _hoopness(None if height is None else height[on], inside)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = np.log(np.maximum(tone, 1e-4))
@@ -495,13 +507,14 @@ def relight(
     gain = stone + metal[..., None] * (gain - stone)
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
-    studio = _blurred(value, alpha, DETAIL_SIGMA * _extent(inside))
     replaced = np.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
     if light.is_grey:
         straight = straight + np.float32(ambient) * (value[..., None] - straight)
     lit = np.minimum(straight * np.exp(np.float32(ambient) * gain), 1)
-    return np.asarray(lit * alpha[..., None], np.float32)
+    relit = np.zeros_like(color)
+    relit[on] = lit * alpha[on][..., None]
+    return relit
 
 
 def _studio_to_hand(
@@ -512,7 +525,7 @@ def _studio_to_hand(
     highlight: Float,
     skin_share: Float,
 ) -> Float:
-    """(h, w, 3) positive factor that keeps the studio's picture and changes its tone and tint: its
+    """(n, 3) positive factor that keeps the studio's picture and changes its tone and tint: its
     middle goes to the radiance of the room, its highlights to that of a lamp."""
     middle = max(float(np.median(value[inside])), 0.05)
     room = ROOM * 1.2 + (ROOM_UNDER_SKY - ROOM * 1.2) * light.ambient**2
@@ -536,13 +549,13 @@ def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
     return smoothstep(calm, middle - half, middle + half)
 
 
-def _metalness(straight: Float, inside: Mask) -> Float:
-    """(h, w) 1 where the colour is the metal's, 0 on stones and enamel of another colour.
+def _metalness(calm: Float, inside: Mask) -> Float:
+    """(n,) 1 where the colour is the metal's, 0 on stones and enamel of another colour.
 
     Metal shows its own colour times a nearly neutral studio, so in (log R/G, log B/G) it lies
     between neutral and somewhat beyond the ring's commonest colour.
     """
-    calm = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.8)) + np.float32(0.02)
+    calm = calm + np.float32(0.02)
     ratios = np.log(calm[..., [0, 2]] / calm[..., 1:2])
     own = ratios[inside]
     bright = luminance(calm[inside]) > np.median(luminance(calm[inside]))
@@ -550,12 +563,13 @@ def _metalness(straight: Float, inside: Mask) -> Float:
     length = float(np.linalg.norm(typical))
     axis = typical / max(length, 1e-6)
     along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
-    distance = np.linalg.norm(ratios - along[..., None] * axis, axis=-1)
+    off_red, off_blue = ratios[:, 0] - along * axis[0], ratios[:, 1] - along * axis[1]
+    distance = np.sqrt(off_red**2 + off_blue**2)
     return 1 - smoothstep(distance, *METAL_SPREAD)
 
 
 def _hoopness(height: Float | None, inside: Mask) -> Float:
-    """(h, w) 1 on the hoop, 0 on what stands clearly above it."""
+    """(n,) 1 on the hoop, 0 on what stands clearly above it."""
     if height is None:
         return np.ones(inside.shape, np.float32)
     band = max(float(np.percentile(height[inside], 30)), 1.0)

@@ -149,12 +149,16 @@ def add_grain(picture: Float, alpha: Float, grain: Grain, patch: Float) -> Float
     if grain.luma <= 0:
         return picture
     rng = np.random.Generator(np.random.PCG64(content_seed(patch)))
-    noise = _correlated_noise(rng, (*alpha.shape, 3), grain.reach_px)
-    common = noise.mean(axis=2, keepdims=True) * np.float32(np.sqrt(3))
-    own = (noise - noise.mean(axis=2, keepdims=True)) * np.float32(np.sqrt(1.5))
-    root = np.sqrt(np.maximum(picture, 0))
-    grainy = root + alpha[..., None] * (grain.luma * common + grain.chroma * own)
-    return np.where(alpha[..., None] > 0, np.maximum(grainy, 0) ** 2, picture).astype(np.float32)
+    noise = cv2.split(_correlated_noise(rng, (*alpha.shape, 3), grain.reach_px))
+    middle = (noise[0] + noise[1] + noise[2]) / np.float32(3)
+    common = middle * np.float32(grain.luma * np.sqrt(3))
+    covered = alpha > 0
+    grainy = []
+    for channel, own in zip(cv2.split(picture), noise, strict=True):
+        shift = alpha * (common + (own - middle) * np.float32(grain.chroma * np.sqrt(1.5)))
+        root = np.sqrt(np.maximum(channel, 0)) + shift
+        grainy.append(np.where(covered, np.square(np.maximum(root, 0)), channel))
+    return np.asarray(cv2.merge(grainy), np.float32)
 
 
 def content_seed(patch: Float) -> int:
