@@ -30,7 +30,7 @@ _BYTE_OF_LINEAR = np.searchsorted(
 
 def srgb_to_linear(encoded: Bytes) -> Float:
     """Linear light in [0, 1] of 8-bit sRGB, any shape. IEC 61966-2-1 EOTF."""
-    return _LINEAR_OF_BYTE[encoded]
+    return np.asarray(cv2.LUT(encoded, _LINEAR_OF_BYTE), np.float32)
 
 
 def linear_to_srgb(linear: Float) -> Bytes:

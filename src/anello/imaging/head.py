@@ -18,7 +18,7 @@ from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
 from anello.imaging.view import View
 
-WORKING_RADIUS = 140.0
+WORKING_RADIUS = 100.0
 """Outer radius, px, at which the silhouette is looked at: a head needs no finer detail."""
 
 MIN_EXCESS = 0.07

@@ -20,7 +20,7 @@ from scipy.optimize import least_squares
 
 from anello.imaging.arrays import Float64, Mask
 
-OUTLINE_POINTS = 160
+OUTLINE_POINTS = 100
 """Points kept of each outline."""
 ROBUST_SCALE = 0.015
 """Outline residual, in outer radii, beyond which a point begins to count as head or damage."""
@@ -313,6 +313,8 @@ def _minimise(
         loss="cauchy",
         f_scale=ROBUST_SCALE,
         max_nfev=30,
+        ftol=1e-4,
+        xtol=1e-4,
         x_scale="jac",
     )
     p = start.copy()
