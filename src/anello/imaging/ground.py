@@ -20,7 +20,7 @@ FloatBox: TypeAlias = tuple[float, float, float, float]
 
 BORDER_SHARE = 0.03
 """Breadth of the frame that is first taken for ground, of the short side."""
-FIELD_SAMPLES = 3000
+FIELD_SAMPLES = 1500
 """Pixels a field is fitted to; more changes nothing but time."""
 PLAIN_RESIDUAL = 5.0
 """Lab units. A border that a quadratic leaves further off than this (70th percentile: a ring cut by
@@ -185,22 +185,21 @@ def deviation(lab: Float, ground: Ground, ringing: float = 1.0) -> Deviation:
 
 def edge_strength(lab: Float) -> Float:
     """(h, w) largest Sobel gradient of the three channels, Lab units per pixel."""
-    best: Float | None = None
-    for channel in range(3):
-        plane = np.ascontiguousarray(lab[..., channel])
-        gx = cv2.Sobel(plane, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
-        gy = cv2.Sobel(plane, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
-        size = cv2.magnitude(gx, gy)
-        best = size if best is None else np.maximum(best, size)
-    assert best is not None
-    return np.asarray(best, np.float32)
+    along = cv2.Sobel(lab, cv2.CV_32F, 1, 0, ksize=3, scale=0.125)
+    down = cv2.Sobel(lab, cv2.CV_32F, 0, 1, ksize=3, scale=0.125)
+    return np.sqrt(largest_channel(along * along + down * down))
 
 
 def fine_detail(lab: Float, fine: float = 0.7, coarse: float = 3.0) -> Float:
     """(h, w) largest |difference of Gaussians| of the three channels."""
     smooth = cv2.GaussianBlur(lab, (0, 0), fine)
-    step = np.abs(smooth - cv2.GaussianBlur(lab, (0, 0), coarse))
-    return np.asarray(step.max(-1), np.float32)
+    return largest_channel(cv2.absdiff(smooth, cv2.GaussianBlur(lab, (0, 0), coarse)))
+
+
+def largest_channel(values: Float) -> Float:
+    """(h, w, 3) -> (h, w). NumPy's own ``max(-1)`` takes ten times as long."""
+    first, second, third = cv2.split(values)
+    return np.asarray(cv2.max(cv2.max(first, second), third), np.float32)
 
 
 def _is_calm(detail: Float, ringing: float) -> Mask:

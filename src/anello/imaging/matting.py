@@ -55,8 +55,12 @@ COLOURED_STEP = 15.0
 """Lab units in a*b* from which an edge is a coloured one."""
 GOOD_COST = 0.9
 """Fits better than this (see ``Hoop.cost``) are hoops beyond doubt."""
+HOOP_STEP = 2
+"""Of the outlines' points, one in so many is enough for a decision."""
 HOOP_COST = 1.6
 """Fits worse than this (see ``Hoop.cost``) decide nothing."""
+BAND_SEEN = 0.85
+"""Share of a hoop's band that is seen at least; it fills the rest."""
 OPENING_RADIUS = 0.02
 """Smallest inscribed radius of the opening, of the ring's size."""
 GAP_RADIUS = 0.012
@@ -146,10 +150,11 @@ def cut_out(
         return _from_matte(pixels, _repair_alpha(alpha), "alpha")
     ground, roi = _look(pixels)
     part = crop(pixels, roi)
-    regions = find_regions(part, ground)
+    small = _reduced(part)
+    regions = find_regions(small, ground, max(small.shape) / max(part.shape))
     if regions is None or regions.ring.mean() * part.size < COVERAGE[0] * pixels.size:
         return None
-    cutout = _placed(_refine(part, regions), pixels, roi)
+    cutout = _placed(_refine(part, small, regions), pixels, roi)
     if not remove_background:
         note = "the picture is opaque: only the ring found in it is used, not its ground"
         cutout = replace(cutout, warnings=cutout.warnings + (note,))
@@ -187,18 +192,17 @@ def _look(pixels: Bytes) -> tuple[Ground, Roi]:
     return ground.part(share), roi
 
 
-def find_regions(part: Bytes, ground: Ground) -> Regions | None:
-    """Ring and opening in a picture, (h, w, 3) sRGB, or None for anything else.
+def find_regions(small: Bytes, ground: Ground, enlarged: float = 1.0) -> Regions | None:
+    """Ring and opening on a reduced copy, (h, w, 3) sRGB, or None for anything else.
 
     ground : of the same picture, at any size.
+    enlarged : by how much the copy is larger than the photo, if so: thumbnails ring more.
     """
-    small = _reduced(part)
     lab = bytes_to_lab(small)
     parts, method = None, "ground"
     if ground.is_plain:
         ground = ground.seen_in(lab)
-        # Enlarged thumbnails ring more.
-        ringing = max(1.0, max(small.shape) / max(part.shape)) ** 1.5
+        ringing = max(1.0, enlarged) ** 1.5
         dev = deviation(lab, ground, ringing)
         parts = _parts_on_plain(lab, dev, ground, ringing)
         if parts is None:
@@ -360,14 +364,10 @@ def _reclaimed(
     away from every edge, through pixels that differ from the ground beside them by little, or by
     a small share of the step next to them (JPEG smears colour over edges).
     """
-    weight = known.astype(np.float32)
-    sigma = 2.0 + 0.5 * ball
-    total = cv2.GaussianBlur(weight, (0, 0), sigma)
-    local = cv2.GaussianBlur(lab * weight[..., None], (0, 0), sigma)
-    local /= total[..., None] + np.float32(1e-6)
+    local, total = _local_mean(lab, known, 2.0 + 0.5 * ball)
     span = 2 * round(3 * ringing ** (2 / 3)) + 1
-    differs = np.abs(lab - local)
-    light, colour = differs[..., 0], differs[..., 1:].max(-1)
+    light, off_a, off_b = cv2.split(cv2.absdiff(lab, local))
+    colour = cv2.max(off_a, off_b)
     around = np.ones((span, span), np.uint8)
     # JPEG codes colour in blocks of 16 px, and rings throughout them.
     blocks = np.ones((3 * span, 3 * span), np.uint8)
@@ -378,11 +378,7 @@ def _reclaimed(
     smeared = ringing * COLOUR_FOOT * cv2.dilate(colour, blocks)
     same |= (total > 1e-3) & (light < 0.7 * tolerance) & (colour < np.minimum(smeared, 8))
     corner = same & calm
-    grown = known
-    for _ in range(ball):
-        grown = grown | (_grown(grown, 1) & corner)
-    for _ in range(12):
-        grown = grown | (_grown(grown, 1) & same)
+    grown = _flooded(_flooded(known, corner, ball), same, 12)
     return _opened(grown, 1) | known
 
 
@@ -393,25 +389,33 @@ def _trimmed(lab: Float, ring: Mask) -> Mask:
     alone: their bright rims look the same.
     """
     rim = _grown(ring, 8) & ~_grown(ring, 2)
-    local = _local_mean(lab, rim, 5.0)
-    differs = np.abs(lab - local)
-    light, colour = differs[..., 0], np.hypot(differs[..., 1], differs[..., 2])
+    local, _ = _local_mean(lab, rim, 5.0)
+    light, off_a, off_b = cv2.split(cv2.absdiff(lab, local))
+    colour = cv2.magnitude(off_a, off_b)
     around = np.ones((2 * FOOT_REACH + 1,) * 2, np.uint8)
     step_light, step_colour = cv2.dilate(light, around), cv2.dilate(colour, around)
     foot = (step_colour > COLOURED_STEP) & (colour < FOOT * step_colour)
     foot &= light < np.maximum(3.0, PALE_FOOT * step_light)
-    trimmed = ring
-    for _ in range(FOOT_REACH):
-        trimmed = trimmed & ~(_grown(~trimmed, 1) & foot)
+    trimmed = ~_flooded(~ring, foot, FOOT_REACH)
     return _main_part((_smoothed(trimmed) & ring) | (trimmed & ~foot))
 
 
-def _local_mean(lab: Float, mask: Mask, sigma: float) -> Float:
-    """(h, w, 3) mean colour of the mask near each pixel."""
+def _local_mean(lab: Float, mask: Mask, sigma: float) -> tuple[Float, Float]:
+    """(h, w, 3) mean colour of the mask near each pixel, and (h, w) how much of it there is."""
     weight = mask.astype(np.float32)
     total = cv2.GaussianBlur(weight, (0, 0), sigma)
     value = cv2.GaussianBlur(lab * weight[..., None], (0, 0), sigma)
-    return np.asarray(value / (total[..., None] + np.float32(1e-6)), np.float32)
+    value /= total[..., None] + np.float32(1e-6)
+    return np.asarray(value, np.float32), np.asarray(total, np.float32)
+
+
+def _flooded(mask: Mask, allowed: Mask, rounds: int) -> Mask:
+    """The mask grown by so many pixels through what is allowed."""
+    grown, way = mask.astype(np.uint8), (mask | allowed).astype(np.uint8)
+    around = np.ones((3, 3), np.uint8)
+    for _ in range(rounds):
+        grown = cv2.bitwise_and(cv2.dilate(grown, around), way)
+    return grown > 0
 
 
 def _strong(dev: Deviation, candidates: Mask) -> Mask:
@@ -502,7 +506,7 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
     hoop = _hoop_of(likely, parts.opening, parts.pale)
     rows, cols = _grid(likely.shape)
     opening = parts.opening
-    if hoop is None or hoop.cost > HOOP_COST:
+    if hoop is None or not _decides(hoop, likely):
         solid = _opened(parts.firm & ~parts.pale, 1)
         body = _hull(solid | opening) if solid.any() else likely
         below = rows > _middle(body)[1]
@@ -519,7 +523,7 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
         below = (rows - hoop.y) > SHADOW_SECTOR * np.abs(cols - hoop.x)
         under = below & (outside > 0.008)
         dropped = under & (parts.pale | _thin_fringe(under & likely, outside))
-        core = (outside < -0.015) & (inside < -0.015) & ~parts.gaps
+        core = _band(outside, inside) & ~parts.gaps
         ring = (likely & ~dropped) | core
         shade = below & (inside > 0.012) & parts.pale
         opening = (opening & ~core) | ((inside > 0.02) & ~parts.firm) | shade
@@ -527,6 +531,19 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
         ring &= ~(opening & (inside > 0.02)) & ~shade
     ring = _main_part(_smoothed(ring) | (ring & parts.firm & ~_smoothed(parts.firm)))
     return ring, _main_opening(opening & ~ring, ring)
+
+
+def _band(outside: Float, inside: Float) -> Mask:
+    """What lies safely between a hoop's outlines."""
+    return np.asarray((outside < -0.015) & (inside < -0.015), bool)
+
+
+def _decides(hoop: Hoop, likely: Mask) -> bool:
+    """Whether a hoop fits, and draws its band where most of it was seen already."""
+    if hoop.cost > HOOP_COST:
+        return False
+    band = _band(*_excess(hoop, likely.shape))
+    return float(likely[band].mean()) > BAND_SEEN if band.any() else False
 
 
 def _grid(shape: tuple[int, ...], step: int = 1) -> tuple[Float, Float]:
@@ -591,7 +608,7 @@ def _hoop_of(ring: Mask, opening: Mask, pale: Mask) -> Hoop | None:
     )
     if doubtful.sum() < 0.45 * len(outline):
         outline = outline[~doubtful]
-    return fit_hoop(outline, hole)
+    return fit_hoop(outline[::HOOP_STEP], hole[::HOOP_STEP])
 
 
 def _main_opening(openings: Mask, ring: Mask) -> Mask | None:
@@ -685,10 +702,9 @@ def _placed(cutout: Cutout, pixels: Bytes, roi: Roi) -> Cutout:
     return replace(cutout, rgb=rgb, alpha=alpha, opening=opening)
 
 
-def _refine(pixels: Bytes, regions: Regions) -> Cutout:
+def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
     """Alpha and clean colours along the outlines, full size."""
     height, width = pixels.shape[:2]
-    small = _reduced(pixels)
     reach = 4.0
     full = _level(regions.ring, reach)
     if full.shape != (height, width):
@@ -856,7 +872,7 @@ def _reduced(pixels: Bytes, side: int = DECISION_SIDE) -> Bytes:
 def _grown(mask: Mask, radius: int) -> Mask:
     if radius <= 1:
         return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0, bool)
-    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3)
     return np.asarray(away <= radius, bool) if mask.any() else mask
 
 
@@ -864,7 +880,7 @@ def _shrunk(mask: Mask, radius: int) -> Mask:
     if radius <= 1:
         eroded = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1)
         return np.asarray(eroded > 0, bool)
-    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
     return np.asarray(depth > radius, bool)
 
 
@@ -900,7 +916,7 @@ def _box(mask: Mask, margin: int) -> Roi:
 
 def _wide_parts(mask: Mask, radius: float) -> Mask:
     """The parts of a mask into which a disc of this radius fits."""
-    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
     return connected_to(mask, depth > max(radius, 1.5))
 
 
@@ -912,7 +928,10 @@ def _largest(mask: Mask) -> Mask | None:
 
 
 def _hull(mask: Mask) -> Mask:
-    points = cv2.findNonZero(mask.astype(np.uint8))
+    rows = np.flatnonzero(mask.any(1))
+    first = mask.argmax(1)[rows]
+    last = mask.shape[1] - 1 - mask[:, ::-1].argmax(1)[rows]
+    ends = np.column_stack([np.concatenate([first, last]), np.concatenate([rows, rows])])
     filled = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(filled, cv2.convexHull(points), 1)
+    cv2.fillConvexPoly(filled, cv2.convexHull(ends.astype(np.int32)), 1)
     return filled > 0
