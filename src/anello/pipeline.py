@@ -33,13 +33,15 @@ from anello.imaging.shadow import (
     SkinMap,
     bulge_displacement,
     bulge_roi,
+    cast_shade,
     map_skin,
+    shade_roi,
     shadow_matte,
     skin_matte,
 )
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
-from anello.imaging.warp import crop, displaced, grown_roi, is_empty, placed
+from anello.imaging.warp import crop, displaced, grown_roi, is_empty, joined, placed
 from anello.models import Models
 from anello.options import Options
 from anello.stopwatch import Stopwatch
@@ -270,15 +272,17 @@ def _wear(
         )
         layer = replace(layer, color=color)
     with watch("shadow"):
-        roi = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
+        around = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
+        alpha, height = (placed(v, layer.roi, around) for v in (layer.alpha, layer.height))
+        shade = cast_shade(alpha, height, site, place.light, around)
+        moving = bulge_roi(site, around)
+        roi = joined(layer.roi, moving, shade_roi(shade, options.shadow))
         patch = srgb_to_linear(crop(picture, roi))
         skin = skin_matte(place.skin, site, roi, _matte(hand.mask, roi))
-        alpha, height = placed(layer.alpha, layer.roi, roi), placed(layer.height, layer.roi, roi)
-        shadow = shadow_matte(alpha, height, site, place.light, options.shadow, skin, roi)
+        shadow = shadow_matte(shade, options.shadow, skin, roi)
     with watch("composite"):
         band_px = ring.shape.band_width_px * hand_from_ring(ring.shape, site)
         composed = patch.copy()
-        moving = bulge_roi(site, roi)
         crop(composed, moving, roi)[:] = displaced(
             crop(patch, moving, roi), bulge_displacement(site, band_px, moving)
         )

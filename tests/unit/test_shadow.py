@@ -13,11 +13,14 @@ from anello.imaging.frame import finger_frame
 from anello.imaging.shadow import (
     DEFAULT_SHADOW,
     bulge_displacement,
+    cast_shade,
     map_skin,
     response,
+    shade_roi,
     shadow_matte,
     skin_matte,
 )
+from anello.imaging.warp import is_empty
 
 SITE = upright_site()
 LIGHT = lamp((0.6, -0.3, 0.75))
@@ -28,7 +31,7 @@ def matte(shadow: float, light=LIGHT, site=SITE, skin=None):
     alpha, height = band_layer(site)
     if skin is None:
         skin = np.ones_like(alpha)
-    return shadow_matte(alpha, height, site, light, shadow, skin, ROI)
+    return shadow_matte(cast_shade(alpha, height, site, light, ROI), shadow, skin, ROI)
 
 
 def test_none_is_exactly_none():
@@ -37,7 +40,28 @@ def test_none_is_exactly_none():
 
 def test_nothing_without_a_ring():
     empty = np.zeros((240, 240), np.float32)
-    assert (shadow_matte(empty, empty, SITE, LIGHT, 1.0, empty + 1, ROI) == 1).all()
+    shade = cast_shade(empty, empty, SITE, LIGHT, ROI)
+    assert (shadow_matte(shade, 1.0, empty + 1, ROI) == 1).all()
+    assert is_empty(shade_roi(shade, 1.0))
+
+
+@pytest.mark.parametrize("shadow", [0.0, 0.15, 1.0])
+def test_the_box_of_the_shadow_holds_all_of_it(shadow):
+    shade = cast_shade(*band_layer(SITE), SITE, LIGHT, ROI)
+    x0, y0, x1, y1 = shade_roi(shade, shadow)
+    shaded = matte(shadow)
+    shaded[y0:y1, x0:x1] = 1
+    assert (shaded == 1).all()
+    assert is_empty((x0, y0, x1, y1)) == (shadow == 0)
+
+
+def test_a_part_of_the_shadow_is_the_same_as_in_the_whole():
+    alpha, height = band_layer(SITE)
+    shade = cast_shade(alpha, height, SITE, LIGHT, ROI)
+    part = (70, 60, 190, 200)
+    skin = np.ones((140, 120), np.float32)
+    whole = matte(1.0)[60:200, 70:190]
+    np.testing.assert_allclose(shadow_matte(shade, 1.0, skin, part), whole, atol=0.01)
 
 
 def test_it_deepens_steadily():
@@ -95,7 +119,8 @@ def test_mirror_images_have_mirrored_shadows():
 def test_a_neighbouring_finger_is_shaded_on_the_far_side():
     alpha, height = band_layer(SITE, height_px=30.0)
     skin = np.ones_like(alpha)
-    shaded = shadow_matte(alpha, height, SITE, lamp((0.85, 0, 0.5), 0.1), 1.0, skin, ROI)[..., 1]
+    shade = cast_shade(alpha, height, SITE, lamp((0.85, 0, 0.5), 0.1), ROI)
+    shaded = shadow_matte(shade, 1.0, skin, ROI)[..., 1]
     band = np.abs(FRAME.along) < 10
     left = band & (FRAME.across < -1.5) & (FRAME.across > -2)
     right = band & (FRAME.across > 1.5) & (FRAME.across < 2)
@@ -137,7 +162,7 @@ def test_nothing_given_is_written_to():
     alpha, height = band_layer(SITE)
     skin = np.ones_like(alpha)
     before = alpha.copy(), height.copy(), skin.copy()
-    shadow_matte(alpha, height, SITE, LIGHT, 1.0, skin, ROI)
+    shadow_matte(cast_shade(alpha, height, SITE, LIGHT, ROI), 1.0, skin, ROI)
     for was, now in zip(before, (alpha, height, skin), strict=True):
         assert (was == now).all()
 

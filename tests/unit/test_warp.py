@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from anello.imaging.warp import crop, displaced, grown_roi, is_empty, placed
+from anello.imaging.warp import crop, displaced, grown_roi, is_empty, joined, placed, resampled
 
 
 def test_a_region_grows_within_the_photo() -> None:
@@ -37,3 +38,16 @@ def test_displacement_reads_elsewhere_and_leaves_the_rest_exact() -> None:
     field_free[5:10, 5:10] = False
     np.testing.assert_array_equal(moved[field_free], ramp[field_free])
     np.testing.assert_array_equal(displaced(ramp, 0 * field), ramp)
+
+
+def test_the_box_around_several_leaves_out_the_empty():
+    assert joined((4, 5, 9, 8), (0, 0, 0, 0), (6, 2, 7, 12)) == (4, 2, 9, 12)
+    assert is_empty(joined((3, 3, 3, 3), (1, 1, 1, 1)))
+
+
+def test_a_reduced_field_is_read_back_where_it_was():
+    column = np.arange(40, dtype=np.float32)
+    field = np.repeat(column[None], 32, axis=0)
+    reduced = cv2.resize(field, (20, 16), interpolation=cv2.INTER_AREA)
+    read = resampled(reduced, (100, 50, 140, 82), (110, 60, 130, 70))
+    np.testing.assert_allclose(read, field[10:20, 10:30], atol=0.05)

@@ -5,7 +5,6 @@ All of it is a multiplier on linear skin, or a displacement of it, and only on s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,6 +23,7 @@ from anello.imaging.frame import (
     scaled,
 )
 from anello.imaging.lighting import Light, smoothstep
+from anello.imaging.warp import resampled
 
 _Box: TypeAlias = tuple[slice, slice]
 """Rows and columns."""
@@ -114,32 +114,57 @@ def response(shadow: float) -> float:
     return float((1 - np.exp(-RESPONSE * shadow)) / (1 - np.exp(-RESPONSE)))
 
 
-def shadow_matte(
-    alpha: Float,
-    height: Float,
-    site: FingerSite,
-    light: Light,
-    shadow: float,
-    skin: Float,
-    roi: Roi,
-) -> Float:
-    """(h, w, 3) multiplier on linear skin, in (0, 1], of the ring's shadow.
+@dataclass(frozen=True, slots=True, eq=False)
+class Shade:
+    """(h, w, 3) optical density in R, G, B that the ring adds to the skin of ``roi`` of the hand
+    photo, in pixels of its own: the physical shadow, on skin everywhere."""
 
-    alpha, height : (h, w) of the layer; height in px above the skin. skin : (h, w) in [0, 1], where
-    a shadow may fall. shadow : 0 gives exactly 1 everywhere, 1 the physical shadow.
+    density: Float
+    roi: Roi
+
+
+def cast_shade(alpha: Float, height: Float, site: FingerSite, light: Light, roi: Roi) -> Shade:
+    """The ring's shadow before it is known where there is skin.
+
+    alpha, height : (h, w) of the layer in ``roi``; height in px above the skin.
     """
-    if shadow <= 0 or not (alpha > 0.5).any():
-        return np.ones((*alpha.shape, 3), np.float32)
     scale = min(WORKING_WIDTH / site.width_px, 1.0)
+    here = roi
     if scale < 1:
         alpha, height = _reduced_layer(alpha, height, scale)
-        site, roi = scaled(site, roi, scale)
-    strength = response(shadow) * skin
-    size = skin.shape[1::-1]
+        site, here = scaled(site, roi, scale)
+    density = _density(alpha, height, site, light, here)
     channels = []
-    for soft in _scattered(_density(alpha, height, site, light, roi), site.width_px):
-        whole = cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR) if scale < 1 else soft
-        thin = whole * strength
+    for share, sigma in zip(SCATTER_DENSITY, SCATTER_SIGMA, strict=True):
+        soft = cv2.GaussianBlur(density, (0, 0), max(float(sigma) * site.width_px, 0.3))
+        channels.append(soft * share)
+    return Shade(np.asarray(cv2.merge(channels), np.float32), roi)
+
+
+def shade_roi(shade: Shade, shadow: float) -> Roi:
+    """The box of the photo that a shadow of this strength reaches."""
+    thickest = shade.density.max(axis=(0, 1))
+    dense = shade.density[..., int(thickest.argmax())] * np.float32(response(shadow)) > THINNEST
+    rows, columns = np.flatnonzero(dense.any(1)), np.flatnonzero(dense.any(0))
+    x0, y0, x1, y1 = shade.roi
+    if not len(rows):
+        return x0, y0, x0, y0
+    scale_x, scale_y = dense.shape[1] / (x1 - x0), dense.shape[0] / (y1 - y0)
+    left, right = int((columns[0] - 1) / scale_x), int((columns[-1] + 2) / scale_x) + 1
+    top, bottom = int((rows[0] - 1) / scale_y), int((rows[-1] + 2) / scale_y) + 1
+    return max(x0 + left, x0), max(y0 + top, y0), min(x0 + right, x1), min(y0 + bottom, y1)
+
+
+def shadow_matte(shade: Shade, shadow: float, skin: Float, roi: Roi) -> Float:
+    """(h, w, 3) multiplier on linear skin, in (0, 1], of the shadow in ``roi``.
+
+    shadow : 0 gives exactly 1 everywhere, 1 the physical shadow. skin : (h, w) in [0, 1], where a
+    shadow may fall.
+    """
+    strength = response(shadow) * skin
+    channels = []
+    for density in cv2.split(resampled(shade.density, shade.roi, roi)):
+        thin = density * strength
         channels.append(np.exp(np.where(thin > THINNEST, -thin, 0)))
     return np.asarray(cv2.merge(channels), np.float32)
 
@@ -150,13 +175,6 @@ def _reduced_layer(alpha: Float, height: Float, scale: float) -> tuple[Float, Fl
     lifted = cv2.resize(alpha * height, size, interpolation=cv2.INTER_AREA) * np.float32(scale)
     covered = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
     return covered, np.asarray(lifted / np.maximum(covered, 1e-3), np.float32)
-
-
-def _scattered(density: Float, width_px: float) -> Iterator[Float]:
-    """(h, w) density of the shadow in R, G and B, spread by the light under the skin."""
-    for share, sigma in zip(SCATTER_DENSITY, SCATTER_SIGMA, strict=True):
-        soft = cv2.GaussianBlur(density, (0, 0), max(float(sigma) * width_px, 0.3))
-        yield np.asarray(soft * share, np.float32)
 
 
 def _density(alpha: Float, height: Float, site: FingerSite, light: Light, roi: Roi) -> Float:
@@ -366,7 +384,7 @@ def skin_matte(skin_map: SkinMap, site: FingerSite, roi: Roi, hand: Float | None
     in [0, 1], a matte of the whole hand, if a client gave one.
     """
     finger = _between_silhouettes((roi[3] - roi[1], roi[2] - roi[0]), site, roi)
-    likely = _read_map(skin_map, roi)
+    likely = resampled(skin_map.likely, skin_map.roi, roi)
     if hand is not None:
         likely = np.minimum(likely, hand)
     # Right beside the finger the measured silhouette knows better than colour.
@@ -374,27 +392,6 @@ def skin_matte(skin_map: SkinMap, site: FingerSite, roi: Roi, hand: Float | None
     beside = np.abs(along) < 1.1 * site.width_px
     near = _soft_reach(finger, 2.5 * max(site.edge_sigma_px, 0.7)) * beside
     return np.asarray(np.maximum(finger, likely * (1 - near)), np.float32)
-
-
-def _read_map(skin_map: SkinMap, roi: Roi) -> Float:
-    """(h, w) of the map for the photo's pixels in ``roi``; beyond the map as at its border."""
-    x0, y0, x1, y1 = skin_map.roi
-    scale_y = skin_map.likely.shape[0] / (y1 - y0)
-    scale_x = skin_map.likely.shape[1] / (x1 - x0)
-    map_from_roi = np.array(
-        [
-            [scale_x, 0, (roi[0] - x0 + 0.5) * scale_x - 0.5],
-            [0, scale_y, (roi[1] - y0 + 0.5) * scale_y - 0.5],
-        ]
-    )
-    likely = cv2.warpAffine(
-        skin_map.likely,
-        map_from_roi,
-        (roi[2] - roi[0], roi[3] - roi[1]),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(likely, np.float32)
 
 
 def _between_silhouettes(shape: tuple[int, ...], site: FingerSite, roi: Roi) -> Float:

@@ -25,6 +25,13 @@ def grown_roi(roi: Roi, margin: int, size: tuple[int, int]) -> Roi:
     )
 
 
+def joined(*rois: Roi) -> Roi:
+    """The box around all those that are not empty."""
+    some = [roi for roi in rois if not is_empty(roi)] or [rois[0]]
+    x0, y0, x1, y1 = zip(*some, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
 def is_empty(roi: Roi) -> bool:
     return roi[2] <= roi[0] or roi[3] <= roi[1]
 
@@ -41,6 +48,27 @@ def crop(values: NDArray[T], roi: Roi, outer: Roi | None = None) -> NDArray[T]:
     """The view of ``roi``, where ``values`` covers ``outer`` (the whole photo without it)."""
     left, top = (0, 0) if outer is None else outer[:2]
     return values[roi[1] - top : roi[3] - top, roi[0] - left : roi[2] - left]
+
+
+def resampled(values: Float, roi: Roi, wanted: Roi) -> Float:
+    """The photo's pixels of ``wanted`` from ``values``, which cover ``roi`` in pixels of their own;
+    bilinear, beyond the border as at the border."""
+    x0, y0, x1, y1 = wanted
+    scale_x, scale_y = values.shape[1] / (roi[2] - roi[0]), values.shape[0] / (roi[3] - roi[1])
+    values_from_wanted = np.array(
+        [
+            [scale_x, 0, (x0 - roi[0] + 0.5) * scale_x - 0.5],
+            [0, scale_y, (y0 - roi[1] + 0.5) * scale_y - 0.5],
+        ]
+    )
+    read = cv2.warpAffine(
+        values,
+        values_from_wanted,
+        (x1 - x0, y1 - y0),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(read, np.float32)
 
 
 def displaced(patch: Float, field_xy: Float) -> Float:
