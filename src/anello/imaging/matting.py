@@ -36,7 +36,7 @@ LOOK_SIDE, LOOK_STEP = 480, 3
 Averaged any more, a texture would look plain."""
 LARGEST_UPSCALE = 2.0
 """Thumbnails are enlarged, so that filters of a few pixels do not span a band."""
-TEXTURE_SIDE = 320
+TEXTURE_SIDE = 360
 """Long side of the copy GrabCut works on, px."""
 SHADOW_DEPTH = 62.0
 """L* units; a cast shadow on a lit table leaves more light than this takes."""
@@ -81,14 +81,16 @@ ENCLOSED = 0.65
 """Share of directions in which an opening must have the ring round it; faint sides cost some."""
 FADED = 0.55
 """A reflection's contrast, of the ring's own."""
-COLOURED_METAL, COLOURLESS = 14.0, 0.5
-"""Faded chroma of gold, Lab units, and the share of it that a shadow on a white table keeps."""
+COLOURED_METAL, COLOURLESS = 14.0, 0.4
+"""Median chroma of rings of gold, Lab units, and the share of it that their shadows keep."""
 CONTACT_SHADE = 8.0
 """L* units by which a contact shadow is darker than the ground, at least."""
 OPENING_SHADE = 20.0
 """L* units; an opening's median is not further from the bare ground than its shadow makes it."""
 LIVELY_EDGES = 5.0
 """Lab units per pixel, mean of some 80 px."""
+STONES = 0.01
+"""Share of a ring below which a pale piece at its foot is rather its shadow than a stone."""
 GAP_COLOUR = 7.0
 """Lab units; metal of this chroma has no facets as colourless as the ground."""
 GAP_BORDER = 6.0
@@ -435,9 +437,10 @@ def _faded(dev: Deviation, likely: Mask) -> Mask:
     chroma = FADED * float(np.percentile(dev.chroma[likely], 90))
     light = FADED * float(np.percentile(np.abs(dev.light[likely]), 90))
     weak = likely & (dev.chroma < max(6.0, chroma)) & (np.abs(dev.light) < max(15.0, light))
-    if chroma > COLOURED_METAL:
+    metal = float(np.median(dev.chroma[likely]))
+    if metal > COLOURED_METAL:
         # However dark, what has none of the metal's colour may be its shadow.
-        weak |= likely & (dev.chroma < COLOURLESS * chroma)
+        weak |= likely & (dev.chroma < COLOURLESS * metal)
     return _opened(weak, 1)
 
 
@@ -514,7 +517,7 @@ def _assemble(parts: _Parts) -> tuple[Mask, Mask | None]:
         # The band itself lies along the opening; on white, silver is as pale as a shadow.
         apart = ~_grown(opening, max(1, round(BAND_REACH * _size(body))))
         shade = _pale_parts(parts, likely) | (parts.shade & underneath & apart)
-        ring = likely & ~_mostly(below & ~body & shade & likely, ~parts.lively)
+        ring = likely & ~_without_stones(below & ~body & shade & likely, parts.lively, likely)
         thin = ring & ~_opened(ring, max(2, round(0.012 * _size(ring))))
         ring &= ~(thin & below & ~body & apart & parts.pale)
         ring = _without_specks(_main_part(ring), see_through)
@@ -570,11 +573,12 @@ def _pale_parts(parts: _Parts, likely: Mask) -> Mask:
     return np.asarray(pale & ~connected_to(_opened(pale, 2), _grown(parts.opening, 6)), bool)
 
 
-def _mostly(mask: Mask, other: Mask) -> Mask:
-    """The connected parts of ``mask`` more than half of which lies in ``other``."""
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8))
+def _without_stones(pale: Mask, lively: Mask, ring: Mask) -> Mask:
+    """Pale parts but those that are large and lively, as a halo of diamonds is."""
+    count, labels = cv2.connectedComponents(pale.astype(np.uint8))
     size = np.bincount(labels.ravel(), minlength=count)
-    keep = np.bincount(labels[other], minlength=count) > 0.5 * size
+    stones = np.bincount(labels[lively], minlength=count) >= 0.5 * size
+    keep = ~stones | (size < STONES * ring.sum())
     keep[0] = False
     return np.asarray(keep[labels], bool)
 
@@ -670,7 +674,7 @@ def _is_ring_like(lab: Float, ring: Mask, opening: Mask | None, method: str) -> 
         hoop = _hoop_of(ring, opening, np.zeros_like(ring))
         return hoop is not None and hoop.cost < GOOD_COST
     if method == "texture":
-        return edges > 0.28 and high - low > 45 and along_frame < 0.02
+        return edges > 0.33 and high - low > 52 and along_frame < 0.02
     if edges > 0.17:
         return high - low > 40 and along_frame < 0.08
     return edges > 0.08 and high - low > 45 and along_frame < 0.02
@@ -724,7 +728,8 @@ def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
         near_ground = _sample(ground_colour, x, y)
         seen = srgb_to_linear(pixels[rows, cols])
         depth = (full[rows, cols].astype(np.float32) - 128) * np.float32(reach / 127)
-        coverage, colour = _unmix(seen, near_ring, near_ground, depth)
+        ramp = max(1.0, 1.4 * small.shape[1] / width)
+        coverage, colour = _unmix(seen, near_ring, near_ground, depth, ramp)
         alpha[rows, cols] = np.round(coverage * 255).astype(np.uint8)
         rgb[rows, cols] = linear_to_srgb(colour)
     opening = None
@@ -735,11 +740,14 @@ def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
     return Cutout(rgb, alpha, opening, regions.method, regions.warnings, regions.confidence)
 
 
-def _unmix(seen: Float, ring: Float, ground: Float, depth: Float) -> tuple[Float, Float]:
+def _unmix(
+    seen: Float, ring: Float, ground: Float, depth: Float, ramp: float
+) -> tuple[Float, Float]:
     """Coverage and foreground colour, (n,) and (n, 3), of pixels that mix ring and ground.
 
     Colour-line matting with known ends: I = a F + (1 - a) B. Where F and B are alike the line says
     nothing and the distance from the outline (``depth``, reduced px, positive inwards) decides.
+    From ``ramp`` (reduced px) inwards all is ring; edges of thumbnails are the broader ones.
     """
     line = ring - ground
     length2 = np.einsum("ij,ij->i", line, line)
@@ -748,14 +756,14 @@ def _unmix(seen: Float, ring: Float, ground: Float, depth: Float) -> tuple[Float
     by_place = np.clip(depth + np.float32(0.5), 0, 1)
     # What lies beside the line (dark edge lines, stones next to metal) is ring of another colour.
     by_colour = np.clip(np.maximum(along, off / np.float32(0.35)), 0, 1)
-    trust = length2 / (length2 + np.float32(0.05))
-    coverage = trust * by_colour + (1 - trust) * by_place
+    trust = length2 / (length2 + np.float32(0.15))
+    mixed = trust * by_colour + (1 - trust) * by_place
     # A little inside, ground-coloured pixels are rather highlights than misses of the decision.
-    coverage = np.maximum(coverage, np.clip((depth - 0.7) / 2, 0, 1))
-    coverage = np.where(depth < -1.6, 0, coverage).astype(np.float32)
+    coverage = np.maximum(mixed, np.clip((depth - 0.4 * (ramp - 1)) / ramp, 0, 1))
+    coverage = np.where(depth < -ramp, 0, coverage).astype(np.float32)
     coverage = np.where(coverage > 0.97, 1, np.where(coverage < 0.03, 0, coverage))
     colour = (seen - (1 - coverage[:, None]) * ground) / np.maximum(coverage[:, None], 0.05)
-    sure = np.clip((coverage - 0.1) / 0.5, 0, 1)[:, None]
+    sure = np.clip((np.minimum(coverage, mixed) - 0.1) / 0.5, 0, 1)[:, None]
     colour = sure * np.clip(colour, 0, 1) + (1 - sure) * ring
     return coverage.astype(np.float32), colour.astype(np.float32)
 
