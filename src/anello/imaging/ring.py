@@ -36,6 +36,10 @@ BLUNT_ENDS, LONG_RING = 0.35, 1.9
 from which the long axis gives the line of the contact points."""
 FIT_SIDE = 512
 """Long side of the copy that outlines are traced on, px; contours there are good to 0.1 px."""
+LEAST_OPENING = 0.15
+"""Size of an opening in pieces over the ring's own: less are the gaps of open-work."""
+LEAST_PIECE = 0.2
+"""Size of a piece of the opening, over the piece found first, to be taken for one."""
 METAL_RATIO = (0.845, 0.03)
 """R_i / R_o of rings that last, mean and spread: 1.2 to 2 mm of metal round a finger of 17 mm."""
 MEASURED_RATIO_SIGMA = 0.04
@@ -102,13 +106,14 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     anchors : (2, 2) px, the two inner contact points; they override centre, rotation and scale.
     """
     scale = min(1.0, FIT_SIDE / max(cutout.alpha.shape))
-    rgb, solid, opening = _reduced(cutout, scale)
+    rgb, solid, holes = _reduced(cutout, scale)
     outline = outline_of(solid) if solid.any() else None
     if outline is None:
         return None
     warnings: list[str] = []
-    if opening is not None:
-        found = fit_hoop(outline, opening)
+    if holes:
+        fits = [fit for hole in holes if (fit := fit_hoop(outline, hole)) is not None]
+        found = min(fits, key=lambda fit: fit.cost, default=None)
     elif _is_convex(solid):
         found = fit_silhouette(outline)
         warnings.append("no opening is seen: elevation and width of the band are guesses")
@@ -117,7 +122,8 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     if anchors is not None:
         given = (np.asarray(anchors, np.float64).reshape(2, 2) + 0.5) * scale - 0.5
         usual = None if found is None else _turned_up(found, solid)
-        hoop = fit_hoop_to_anchors(outline, opening, _left_to_right(given, usual), usual)
+        hole = holes[0] if holes else None
+        hoop = fit_hoop_to_anchors(outline, hole, _left_to_right(given, usual), usual)
         head_deg = _head_deg(hoop, rgb, solid)
         shape = _shape(hoop, hoop.ratio, head_deg, scale, cutout.confidence, ())
         return replace(shape, contact_xy=_left_to_right(np.asarray(anchors, np.float64), usual))
@@ -149,8 +155,9 @@ def _left_to_right(anchors: Float64, usual: Hoop | None) -> Float64:
 # --- outlines ------------------------------------------------------------------------------------
 
 
-def _reduced(cutout: Cutout, scale: float) -> tuple[Bytes, Mask, Float64 | None]:
-    """Colours and mask of the ring, and its opening's outline (n, 2), on the reduced copy."""
+def _reduced(cutout: Cutout, scale: float) -> tuple[Bytes, Mask, list[Float64]]:
+    """Colours and mask of the ring on the reduced copy, and what may be its opening: outlines
+    (n, 2) of the opening found and, where a head parts it in two, of all that is enclosed."""
     rgb, alpha = cutout.rgb, cutout.alpha
     if scale < 1:
         size = (round(alpha.shape[1] * scale), round(alpha.shape[0] * scale))
@@ -160,13 +167,35 @@ def _reduced(cutout: Cutout, scale: float) -> tuple[Bytes, Mask, Float64 | None]
         )
     solid = alpha > 127
     if cutout.opening is None:
-        return rgb, solid, None
+        return rgb, solid, []
     height, width = alpha.shape
     near = cv2.resize(
         cutout.opening.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA
     )
     hole = cv2.dilate(near, np.ones((3, 3), np.uint8)) > 127
-    return rgb, solid, outline_of(hole & ~solid)
+    hole &= ~solid
+    candidates = [outline_of(hole), _outline_of_all_enclosed(solid, int(np.count_nonzero(hole)))]
+    return rgb, solid, [outline for outline in candidates if outline is not None]
+
+
+def _outline_of_all_enclosed(solid: Mask, opening_px: int) -> Float64 | None:
+    """The hull of what the ring encloses, where that is two pieces and no open-work. A
+    hoop's hole is convex, so the hull gives back what a head covers in its middle."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((~solid).astype(np.uint8))
+    height, width = solid.shape
+    pieces = np.zeros(solid.shape, np.bool_)
+    n_pieces = 0
+    for k in range(1, count):
+        x, y, w, h, area = stats[k]
+        inside = x > 0 and y > 0 and x + w < width and y + h < height
+        if inside and area > LEAST_PIECE * opening_px:
+            pieces |= labels == k
+            n_pieces += 1
+    if n_pieces != 2 or np.count_nonzero(pieces) < LEAST_OPENING * np.count_nonzero(solid):
+        return None
+    hull = cv2.convexHull(cv2.findNonZero(pieces.astype(np.uint8)))
+    whole = cv2.fillConvexPoly(np.zeros(solid.shape, np.uint8), hull, 1)
+    return outline_of(whole > 0)
 
 
 # --- up, head -------------------------------------------------------------------------------------
