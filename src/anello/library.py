@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -110,22 +111,37 @@ def try_on(
         raise InvalidParameter(f"rings: 1 to {MAX_RINGS} are possible, not {len(rings)}")
     chosen = _one_each(options if options is not None else Options(), len(rings), "options")
     masks = _one_each(ring_mask, len(rings), "ring_mask")
-    watch = Stopwatch()
-    if not isinstance(hand, HandAnalysis):
-        hand = _analyse_hand(hand, hand_mask, models, watch)
-    elif hand_mask is not None:
+    if isinstance(hand, HandAnalysis) and hand_mask is not None:
         raise InvalidParameter("hand_mask: give it to analyse_hand, with the photo")
-    analyses = [
-        one if isinstance(one, RingAnalysis) else _analyse_ring(one, mask, option, watch)
-        for one, mask, option in zip(rings, masks, chosen, strict=True)
-    ]
+    watch = Stopwatch()
+
+    def hand_side() -> HandAnalysis:
+        if isinstance(hand, HandAnalysis):
+            return hand
+        return _analyse_hand(hand, hand_mask, models, watch)
+
+    def ring_side(watch: Stopwatch) -> list[RingAnalysis]:
+        return [
+            one if isinstance(one, RingAnalysis) else _analyse_ring(one, mask, option, watch)
+            for one, mask, option in zip(rings, masks, chosen, strict=True)
+        ]
+
+    if isinstance(hand, HandAnalysis) or all(isinstance(one, RingAnalysis) for one in rings):
+        found, analyses = hand_side(), ring_side(watch)
+    else:  # the two have nothing to do with each other; what is wrong with the hand is said first
+        ring_watch = Stopwatch()
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            rings_done = beside.submit(ring_side, ring_watch)
+            found = hand_side()
+            analyses = rings_done.result()
+        watch.timings_ms.update(ring_watch.timings_ms)
     analyses = [
         one.with_anchors(option.anchors) if option.anchors is not None else one
         for one, option in zip(analyses, chosen, strict=True)
     ]
-    picture, coverage, worn = pipeline.try_on(hand, analyses, chosen, watch)
-    timings = {**watch.timings_ms, "total": sum(watch.timings_ms.values())}
-    return Result(picture, coverage, worn, Report(hand, worn, timings, __version__))
+    picture, coverage, worn = pipeline.try_on(found, analyses, chosen, watch)
+    timings = {**watch.timings_ms, "total": watch.elapsed_ms()}
+    return Result(picture, coverage, worn, Report(found, worn, timings, __version__))
 
 
 def analyse_hand(

@@ -17,7 +17,8 @@ from anello.pipeline import HandAnalysis, RingAnalysis, WornRing
 class Report:
     """The measurements behind a picture.
 
-    timings_ms : per step, in the order of the steps, and their sum as ``total``.
+    timings_ms : per step, in the order of the steps, and ``total`` by the clock: hand and ring are
+        looked at side by side.
     """
 
     hand: HandAnalysis

@@ -215,3 +215,18 @@ def test_analyses_can_be_pickled(first) -> None:
     one = anello.try_on(hand, ring, scene.options())
     other = anello.try_on(*again, scene.options())
     np.testing.assert_array_equal(one.picture.pixels, other.picture.pixels)
+
+
+def test_what_is_wrong_with_the_hand_is_said_first(scene: Scene) -> None:
+    blank = Photo(np.full((400, 400, 3), 200, np.uint8), format="png")
+    with pytest.raises(anello.PhotoDetectionFail):
+        anello.try_on(blank, blank)
+    with pytest.raises(anello.ObjectDetectionFail):
+        anello.try_on(scene.hand, blank)
+
+
+def test_the_steps_are_told_in_order(worn: anello.Result) -> None:
+    steps = list(worn.report.timings_ms)
+    assert steps[:3] == ["decode hand", "find hand", "overview"]
+    assert steps[3:6] == ["decode ring", "cut out ring", "measure ring"]
+    assert steps[-1] == "total"
