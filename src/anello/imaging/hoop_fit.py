@@ -13,6 +13,7 @@ two R_i ellipses shifted by -+d have in common. Both are symmetric about the cen
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -41,6 +42,9 @@ POOR_COST = 1.7
 CROWN = 0.75
 """Share of d by which the *outer* outline is wider than one ellipse: edges of bands are rounded, so
 the outermost circle is narrower than the band."""
+
+STEP = 1e-7
+"""Of the forward differences; radians, outer radii and ratios are all about one."""
 
 _LOW = np.array([-np.inf, -np.inf, -np.inf, 0.05, 0.66, np.deg2rad(4), 0.005])
 _HIGH = np.array([np.inf, np.inf, np.inf, 10.0, 0.97, np.deg2rad(88), 0.8])
@@ -231,16 +235,17 @@ def fit_hoop_to_anchors(
     return _hoop(p, half, cost)
 
 
-def hole_radius(sx: Float64, sy: Float64, radius: float, tilt: float, d: float) -> Float64:
+def hole_radius(sx: Float64, sy: Float64, radius: Real, tilt: Real, d: Real) -> Float64:
     """Length of unit rays from the centre to the hole's outline."""
-    half = max(radius * tilt, 1e-4)
-    return np.minimum(_ray(sx, sy, radius, half, d), _ray(sx, sy, radius, half, -d))
+    half = np.maximum(radius * tilt, 1e-4)
+    return _ray(sx, sy, radius, half, np.where(sy < 0, d, -d))
 
 
-def hull_radius(sx: Float64, sy: Float64, radius: float, tilt: float, d: float) -> Float64:
+def hull_radius(sx: Float64, sy: Float64, radius: Real, tilt: Real, d: Real) -> Float64:
     """Length of unit rays from the centre to the silhouette's outline."""
-    half = max(radius * tilt, 1e-4)
-    ends = np.maximum(_ray(sx, sy, radius, half, d), _ray(sx, sy, radius, half, -d))
+    half = np.maximum(radius * tilt, 1e-4)
+    # By symmetry the farther of the two ellipses is the one shifted the ray's own way.
+    ends = _ray(sx, sy, radius, half, np.where(sy < 0, -d, d))
     # Between the two ellipses the hull's sides are straight, |x| = R for |y| < d.
     side = radius / np.maximum(np.abs(sx), 1e-6)
     return np.where(np.abs(sy) * side < d, side, ends)
@@ -253,7 +258,7 @@ def _hoop(p: Float64, unit: float, cost: float) -> Hoop:
     )
 
 
-def _ray(sx: Float64, sy: Float64, half_x: float, half_y: float, shift: float) -> Float64:
+def _ray(sx: Float64, sy: Float64, half_x: Real, half_y: Real, shift: Real) -> Float64:
     """Distance along each unit ray from the centre to the far side of a shifted ellipse."""
     a = (sx / half_x) ** 2 + (sy / half_y) ** 2
     b = shift * sy / half_y**2
@@ -262,11 +267,13 @@ def _ray(sx: Float64, sy: Float64, half_x: float, half_y: float, shift: float) -
 
 
 def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Float64:
-    """Radial misfit of both outlines in outer radii, then the weak priors."""
-    x, y, turn, outer, ratio, elevation, offset = p
-    up = np.array([np.sin(turn), -np.cos(turn)])
-    right = np.array([np.cos(turn), np.sin(turn)])
-    tilt = float(np.sin(elevation))
+    """Radial misfit of both outlines in outer radii, then the weak priors.
+
+    p : (..., 7) sets of parameters; one row of residuals for each.
+    """
+    x, y, turn, outer, ratio, elevation, offset = np.moveaxis(p[..., None], -2, 0)
+    sin, cos = np.sin(turn), np.cos(turn)
+    tilt = np.sin(elevation)
     parts = []
     for points, radius, d, model in (
         (outline, 1.0, offset * CROWN, hull_radius),
@@ -274,20 +281,18 @@ def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Flo
     ):
         if points is None:
             continue
-        delta = (points - (x, y)) / outer
-        u, v = delta @ right, delta @ up
-        r = np.maximum(np.hypot(u, v), 1e-6)
+        dx, dy = (points[:, 0] - x) / outer, (points[:, 1] - y) / outer
+        u, v = dx * cos + dy * sin, dx * sin - dy * cos
+        r = np.maximum(np.sqrt(u * u + v * v), 1e-6)
         parts.append(r - model(u / r, v / r, radius, tilt, d))
-    width = 2 * offset / max(float(np.cos(elevation)), 0.05)
-    prior = np.array(
-        [
-            (ratio - USUAL_THICKNESS_RATIO[0]) / USUAL_THICKNESS_RATIO[1],
-            (width - USUAL_WIDTH_RATIO[0]) / USUAL_WIDTH_RATIO[1],
-            (np.rad2deg(elevation) - USUAL_ELEVATION_DEG[0]) / USUAL_ELEVATION_DEG[1],
-        ]
-    )
-    parts.append(prior * ROBUST_SCALE)
-    return np.concatenate(parts)
+    width = 2 * offset / np.maximum(np.cos(elevation), 0.05)
+    for value, (mean, spread) in (
+        (ratio, USUAL_THICKNESS_RATIO),
+        (width, USUAL_WIDTH_RATIO),
+        (np.rad2deg(elevation), USUAL_ELEVATION_DEG),
+    ):
+        parts.append(ROBUST_SCALE * (value - mean) / spread)
+    return np.concatenate(parts, axis=-1)
 
 
 def _minimise(
@@ -306,9 +311,18 @@ def _minimise(
         p[free] = q
         return _residuals(p, outline, hole)
 
+    def slope(q: Float64) -> Float64:
+        """Forward differences of all parameters in one call."""
+        steps = STEP * np.diag(np.ones_like(q))
+        p = np.tile(start, (q.size + 1, 1))
+        p[:, free] = np.vstack([q, q + steps])
+        values = _residuals(p, outline, hole)
+        return np.asarray((values[1:] - values[0]).T / STEP)
+
     found = least_squares(
         misfit,
         start[free],
+        jac=slope,
         bounds=(low[free], high[free]),
         loss="cauchy",
         f_scale=ROBUST_SCALE,
