@@ -21,6 +21,9 @@ from scipy.optimize import least_squares
 
 from anello.imaging.arrays import Float64, Mask
 
+Real: TypeAlias = float | Float64
+"""One number, or one for each set of parameters."""
+
 OUTLINE_POINTS = 100
 """Points kept of each outline."""
 ROBUST_SCALE = 0.015
