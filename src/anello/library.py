@@ -118,7 +118,10 @@ def try_on(
     def hand_side() -> HandAnalysis:
         if isinstance(hand, HandAnalysis):
             return hand
-        return _analyse_hand(hand, hand_mask, models, watch)
+        found = _analyse_hand(hand, hand_mask, models, watch)
+        with watch("finger site"):  # remembered by the analysis
+            pipeline.wanted_places(found, chosen)
+        return found
 
     def ring_side(watch: Stopwatch) -> list[RingAnalysis]:
         return [

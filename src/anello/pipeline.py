@@ -298,19 +298,23 @@ def _wear(
     return WornRing(options, site, ring, layer, place.light, shadow, warnings)
 
 
+def wanted_places(hand: HandAnalysis, options: Sequence[Options]) -> list[Place]:
+    """The places that the options name, before any ring is known. Raises PhotoCheckInvalid."""
+    fingers = [option.finger if option.finger is not None else Finger.RING for option in options]
+    return [hand.place(f, option.location) for f, option in zip(fingers, options, strict=True)]
+
+
 def _places(
     hand: HandAnalysis, rings: Sequence[RingAnalysis], options: Sequence[Options]
 ) -> list[Place]:
     """Where each ring sits; rings on one finger are moved apart until none overlaps."""
-    fingers = [option.finger if option.finger is not None else Finger.RING for option in options]
-    places = [hand.place(f, option.location) for f, option in zip(fingers, options, strict=True)]
-    sites = [place.site for place in places]
+    sites = [place.site for place in wanted_places(hand, options)]
     bands_px = [
         ring.shape.band_width_px * hand_from_ring(ring.shape, site)
         for ring, site in zip(rings, sites, strict=True)
     ]
     locations = stacking.spread(hand.hand, sites, bands_px)
-    return [hand.place(f, location) for f, location in zip(fingers, locations, strict=True)]
+    return [hand.place(s.finger, location) for s, location in zip(sites, locations, strict=True)]
 
 
 def _measure_place(hand: HandAnalysis, finger: Finger, location: float) -> Place:

@@ -46,6 +46,8 @@ CROWN = 0.75
 """Share of d by which the *outer* outline is wider than one ellipse: edges of bands are rounded, so
 the outermost circle is narrower than the band."""
 
+SAME = 0.005
+"""Two starts that end this near to each other have found what there is."""
 STEP = 1e-7
 """Of the forward differences; radians, outer radii and ratios are all about one."""
 
@@ -155,8 +157,9 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         low[3] = major / unit
         high[3] = max(1.8 * start[3], 1.1 * low[3])
         p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
+        settled = cost < CLEAR_COST or any(np.abs(p - q).max() < SAME for _, q in fits)
         fits.append((cost, p))
-        if cost < CLEAR_COST:
+        if settled:
             break
     cost, p = min(fits, key=lambda fit: fit[0])
     if cost < POOR_COST:
