@@ -19,11 +19,11 @@ PICTURES = DOCS / "pictures"
 
 ROWS = (
     ("hand-light", "ring-solitaire", anello.Options(finger=anello.Finger.RING)),
-    ("hand-dark", "ring-cabochon", anello.Options(finger=anello.Finger.INDEX, location=0.5)),
+    ("hand-dark", "ring-halo", anello.Options(finger=anello.Finger.INDEX, location=0.5)),
 )
 TILE = (400, 460)
 """Width and height of a picture in the before-and-after, px."""
-REACH = 2.7
+REACH = 2.1
 """Of the fingers' pictures to either side of the ring, finger widths."""
 GAP = 6
 STEP = 360
