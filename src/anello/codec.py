@@ -234,7 +234,10 @@ def _check_size(width: int, height: int, what: What) -> None:
 
 
 def _refusal(what: What, reason: str) -> InputError:
-    return InputError(f"{InputError.default_message}: the {_NAMES[what]} {reason}")
+    return InputError(
+        f"{InputError.default_message}: the {_NAMES[what]} {reason}",
+        remedy="Save it anew as one whole JPEG or PNG picture.",
+    )
 
 
 # --- JPEG and PNG --------------------------------------------------------------------------------
