@@ -114,22 +114,30 @@ def try_on(
     if isinstance(hand, HandAnalysis) and hand_mask is not None:
         raise InvalidParameter("hand_mask: give it to analyse_hand, with the photo")
     watch = Stopwatch()
+    opened = hand if isinstance(hand, HandAnalysis) else _open(hand, hand_mask, "hand", watch)
+    products = [
+        one if isinstance(one, RingAnalysis) else _open(one, mask, "ring", watch)
+        for one, mask in zip(rings, masks, strict=True)
+    ]
 
     def hand_side() -> HandAnalysis:
-        if isinstance(hand, HandAnalysis):
-            return hand
-        found = _analyse_hand(hand, hand_mask, models, watch)
+        if isinstance(opened, HandAnalysis):
+            return opened
+        found = pipeline.analyse_hand(opened.photo, models or load_models(), opened.mask, watch)
         with watch("finger site"):  # remembered by the analysis
             pipeline.wanted_places(found, chosen)
         return found
 
     def ring_side(watch: Stopwatch) -> list[RingAnalysis]:
         return [
-            one if isinstance(one, RingAnalysis) else _analyse_ring(one, mask, option, watch)
-            for one, mask, option in zip(rings, masks, chosen, strict=True)
+            one
+            if isinstance(one, RingAnalysis)
+            else pipeline.analyse_ring(one.photo, one.mask, option.remove_background, watch)
+            for one, option in zip(products, chosen, strict=True)
         ]
 
-    if isinstance(hand, HandAnalysis) or all(isinstance(one, RingAnalysis) for one in rings):
+    rings_known = all(isinstance(one, RingAnalysis) for one in products)
+    if isinstance(opened, HandAnalysis) or rings_known:
         found, analyses = hand_side(), ring_side(watch)
     else:  # the two have nothing to do with each other; what is wrong with the hand is said first
         ring_watch = Stopwatch()
@@ -154,7 +162,8 @@ def analyse_hand(
 
     mask : white where the hand is. Raises `PhotoDetectionFail` or `PhotoCheckInvalid`.
     """
-    return _analyse_hand(hand, mask, models, Stopwatch())
+    opened = _open(hand, mask, "hand", Stopwatch())
+    return pipeline.analyse_hand(opened.photo, models or load_models(), opened.mask)
 
 
 def analyse_ring(
@@ -164,8 +173,8 @@ def analyse_ring(
 
     mask : white where the ring is; replaces background removal. Raises `ObjectDetectionFail`.
     """
-    options = Options(remove_background=remove_background)
-    return _analyse_ring(ring, mask, options, Stopwatch())
+    opened = _open(ring, mask, "ring", Stopwatch())
+    return pipeline.analyse_ring(opened.photo, opened.mask, remove_background)
 
 
 def inspect_hand(
@@ -191,22 +200,18 @@ def cut_out(ring: Source, *, mask: Source | None = None, remove_background: bool
     return pipeline.cut_out_ring(photo, _mask(mask, photo), remove_background)
 
 
-def _analyse_hand(
-    hand: Source, mask: Source | None, models: Models | None, watch: Stopwatch
-) -> HandAnalysis:
-    with watch("decode hand"):
-        photo = codec.load(hand, "hand")
-        matte = _mask(mask, photo)
-    return pipeline.analyse_hand(photo, models or load_models(), matte, watch)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """A picture and its mask, decoded."""
+
+    photo: Photo
+    mask: Bytes | None
 
 
-def _analyse_ring(
-    ring: Source, mask: Source | None, options: Options, watch: Stopwatch
-) -> RingAnalysis:
-    with watch("decode ring"):
-        photo = codec.load(ring, "ring")
-        matte = _mask(mask, photo)
-    return pipeline.analyse_ring(photo, matte, options.remove_background, watch)
+def _open(source: Source, mask: Source | None, role: codec.What, watch: Stopwatch) -> _Opened:
+    with watch(f"decode {role}"):
+        photo = codec.load(source, role)
+        return _Opened(photo, _mask(mask, photo))
 
 
 def _mask(mask: Source | None, photo: Photo) -> Bytes | None:

@@ -238,6 +238,7 @@ def test_what_is_wrong_with_the_hand_is_said_first(scene: Scene) -> None:
 
 def test_the_steps_are_told_in_order(worn: anello.Result) -> None:
     steps = list(worn.report.timings_ms)
-    assert steps[:3] == ["decode hand", "find hand", "overview"]
-    assert steps[3:6] == ["decode ring", "cut out ring", "measure ring"]
+    assert steps[:2] == ["decode hand", "decode ring"]
+    assert steps[2:5] == ["find hand", "overview", "finger site"]
+    assert steps[5:7] == ["cut out ring", "measure ring"]
     assert steps[-1] == "total"
