@@ -136,8 +136,11 @@ def outline_of(mask: Mask) -> Float64 | None:
     return np.stack([np.interp(want, along, closed[:, k]) for k in (0, 1)], 1)
 
 
-def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
-    """Fit all seven parameters, from several starts around the hole's own ellipse."""
+def fit_hoop(outline: Float64, hole: Float64, enough: float = CLEAR_COST) -> Hoop | None:
+    """Fit all seven parameters, from several starts around the hole's own ellipse.
+
+    enough : the first fit of no more than this cost is taken.
+    """
     unit = float(np.ptp(outline, axis=0).max()) / 2
     hull = cv2.convexHull(hole.astype(np.float32))
     if len(hull) < 6 or unit < 4:
@@ -157,7 +160,7 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         low[3] = major / unit
         high[3] = max(1.8 * start[3], 1.1 * low[3])
         p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
-        settled = cost < CLEAR_COST or any(np.abs(p - q).max() < SAME for _, q in fits)
+        settled = cost < enough or any(np.abs(p - q).max() < SAME for _, q in fits)
         fits.append((cost, p))
         if settled:
             break

@@ -612,7 +612,7 @@ def _hoop_of(ring: Mask, opening: Mask, pale: Mask) -> Hoop | None:
     )
     if doubtful.sum() < 0.45 * len(outline):
         outline = outline[~doubtful]
-    return fit_hoop(outline[::HOOP_STEP], hole[::HOOP_STEP])
+    return fit_hoop(outline[::HOOP_STEP], hole[::HOOP_STEP], GOOD_COST)
 
 
 def _main_opening(openings: Mask, ring: Mask) -> Mask | None:
