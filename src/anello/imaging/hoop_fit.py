@@ -47,7 +47,7 @@ CROWN = 0.75
 the outermost circle is narrower than the band."""
 
 SAME = 0.005
-"""Two starts that end this near to each other have found what there is."""
+"""Two starts that end this near to each other, and not badly, have found what there is."""
 STEP = 1e-7
 """Of the forward differences; radians, outer radii and ratios are all about one."""
 
@@ -160,7 +160,8 @@ def fit_hoop(outline: Float64, hole: Float64, enough: float = CLEAR_COST) -> Hoo
         low[3] = major / unit
         high[3] = max(1.8 * start[3], 1.1 * low[3])
         p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
-        settled = cost < enough or any(np.abs(p - q).max() < SAME for _, q in fits)
+        agree = any(np.abs(p - q).max() < SAME for _, q in fits)
+        settled = cost < enough or (agree and cost < POOR_COST)
         fits.append((cost, p))
         if settled:
             break
