@@ -38,7 +38,7 @@ WHOLE_HOLE = 0.6
 """A hoop this small, of half the ring's box, was fitted to a piece of its hole."""
 SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.7), (1.7, 1.0)
 """Width over thickness, as if square, of round and of flat sections, and their p (Hoop.width)."""
-CLEAR_COST = 0.6
+CLEAR_COST = 0.9
 """A fit this good needs no other start."""
 POOR_COST = 1.7
 """Mean robust cost from which a silhouette says nothing about the hoop."""
@@ -136,11 +136,8 @@ def outline_of(mask: Mask) -> Float64 | None:
     return np.stack([np.interp(want, along, closed[:, k]) for k in (0, 1)], 1)
 
 
-def fit_hoop(outline: Float64, hole: Float64, enough: float = CLEAR_COST) -> Hoop | None:
-    """Fit all seven parameters, from several starts around the hole's own ellipse.
-
-    enough : the first fit of no more than this cost is taken.
-    """
+def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
+    """Fit all seven parameters, from several starts around the hole's own ellipse."""
     unit = float(np.ptp(outline, axis=0).max()) / 2
     hull = cv2.convexHull(hole.astype(np.float32))
     if len(hull) < 6 or unit < 4:
@@ -161,7 +158,7 @@ def fit_hoop(outline: Float64, hole: Float64, enough: float = CLEAR_COST) -> Hoo
         high[3] = max(1.8 * start[3], 1.1 * low[3])
         p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
         agree = any(np.abs(p - q).max() < SAME for _, q in fits)
-        settled = cost < enough or (agree and cost < POOR_COST)
+        settled = cost < CLEAR_COST or (agree and cost < POOR_COST)
         fits.append((cost, p))
         if settled:
             break

@@ -406,16 +406,16 @@ def _trimmed(lab: Float, ring: Mask) -> Mask:
 
 def _local_mean(lab: Float, mask: Mask, sigma: float) -> tuple[Float, Float]:
     """(h, w, 3) mean colour of the mask near each pixel, and (h, w) how much of it there is."""
-    weighted = np.empty((*mask.shape, 4), np.float32)
-    weighted[..., 3] = mask
-    weighted[..., :3] = lab * weighted[..., 3:]
+    weight = mask.astype(np.uint8)
     # A mean this wide needs only every other pixel.
     size = (mask.shape[1] // 2 + 1, mask.shape[0] // 2 + 1)
-    small = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma / 2)
-    wide = cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    total = np.ascontiguousarray(wide[..., 3])
-    return wide[..., :3] / (total[..., None] + np.float32(1e-6)), total
+    value, total = (
+        cv2.GaussianBlur(cv2.resize(layer, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / 2)
+        for layer in (cv2.copyTo(lab, weight), weight.astype(np.float32))
+    )
+    value = value / (total[..., None] + np.float32(1e-6))
+    shape = mask.shape[::-1]
+    return cv2.resize(value, shape), cv2.resize(total, shape)
 
 
 def _flooded(mask: Mask, allowed: Mask, rounds: int) -> Mask:
@@ -619,7 +619,7 @@ def _hoop_of(ring: Mask, opening: Mask, pale: Mask) -> Hoop | None:
     )
     if doubtful.sum() < 0.45 * len(outline):
         outline = outline[~doubtful]
-    return fit_hoop(outline[::HOOP_STEP], hole[::HOOP_STEP], GOOD_COST)
+    return fit_hoop(outline[::HOOP_STEP], hole[::HOOP_STEP])
 
 
 def _main_opening(openings: Mask, ring: Mask) -> Mask | None:
