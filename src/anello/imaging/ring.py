@@ -34,7 +34,7 @@ picture, and on the lower one."""
 BLUNT_ENDS, LONG_RING = 0.35, 1.9
 """Thickness of a top view's ends over its length, and length over breadth (standard deviations),
 from which the long axis gives the line of the contact points."""
-FIT_SIDE = 400
+FIT_SIDE = 512
 """Long side of the copy that outlines are traced on, px; contours there are good to 0.1 px."""
 LEAST_OPENING = 0.15
 """Size of an opening in pieces over the ring's own: less are the gaps of open-work."""
