@@ -40,8 +40,8 @@ LEAST_OPENING = 0.15
 """Size of an opening in pieces over the ring's own: less are the gaps of open-work."""
 LEAST_PIECE = 0.2
 """Size of a piece of the opening, over the piece found first, to be taken for one."""
-METAL_RATIO = (0.83, 0.03)
-"""R_i / R_o of rings that last, mean and spread: 1.4 to 2.1 mm of metal round a 17 mm finger."""
+METAL_RATIO = (0.845, 0.03)
+"""R_i / R_o of rings that last, mean and spread: 1.2 to 2 mm of metal round a finger of 17 mm."""
 MEASURED_RATIO_SIGMA = 0.04
 """Error of the fitted R_i / R_o: a cut-out that ate a little of the inside makes the metal thin."""
 EXCESS = 0.035
