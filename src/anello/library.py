@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 from anello import __version__, codec, pipeline
-from anello.codec import Photo
+from anello.codec import Photo, Source
 from anello.errors import AnelloError, InvalidParameter
 from anello.imaging.arrays import Bytes
 from anello.imaging.hand import Finger, Hand, PoseCheck
@@ -20,13 +20,6 @@ from anello.options import Options
 from anello.pipeline import HandAnalysis, RingAnalysis, WornRing
 from anello.report import Report, check_to_dict
 from anello.stopwatch import Stopwatch
-
-if TYPE_CHECKING:
-    import numpy as np
-    from PIL import Image
-
-Source: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | np.ndarray[Any, Any] | Photo"
-"""A picture: a path, file bytes, a PIL image, an (H, W[, 3 or 4]) uint8 array or a `Photo`."""
 
 MAX_RINGS = 5
 """Rings in one call, as on the wire."""
