@@ -185,10 +185,14 @@ def encode(photo: Photo) -> bytes:
     return bytes(png)
 
 
+def encode_for(photo: Photo, path: Path) -> bytes:
+    """The photo's file; a .png or .jpg ending decides the format, else the photo's own."""
+    return encode(replace(photo, format=ENDINGS.get(path.suffix.lower(), photo.format)))
+
+
 def save(photo: Photo, path: str | os.PathLike[str]) -> None:
-    """Write the photo's file; a .png or .jpg ending decides the format, else the photo's own."""
-    path = Path(path)
-    path.write_bytes(encode(replace(photo, format=ENDINGS.get(path.suffix.lower(), photo.format))))
+    """Write the photo's file, in the format of `encode_for`."""
+    Path(path).write_bytes(encode_for(photo, Path(path)))
 
 
 # --- At the door ---------------------------------------------------------------------------------

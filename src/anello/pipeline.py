@@ -55,6 +55,9 @@ SKIN_REACH = 1.6
 OVERVIEW_PX = 400
 """Long side of the reduced photo that the light is read from."""
 
+UNASKED_FINGERS = (Finger.RING, Finger.MIDDLE, Finger.INDEX, Finger.LITTLE)
+"""Fingers tried in this order where none is asked for."""
+
 PLACES_KEPT = 64
 """Places on a hand whose measurement an analysis remembers."""
 
@@ -197,14 +200,18 @@ def analyse_ring(
     with watch("cut out ring"):
         whole = cut_out_ring(photo, mask, remove_background)
     with watch("measure ring"):
-        cutout, offset_xy, scale = _close_up(whole)
-        shape = fit_ring(cutout, None)
-        if shape is None:
-            raise no_ring()
-        head = fit_head(cutout, shape)
-        texture = make_texture(cutout)
-    size = (photo.width, photo.height)
-    return RingAnalysis(cutout, texture, shape, head, offset_xy, scale, size)
+        return measure_ring(whole)
+
+
+def measure_ring(whole: Cutout) -> RingAnalysis:
+    """Measure the hoop and head of a full-size cut-out. Raises ObjectDetectionFail."""
+    cutout, offset_xy, scale = _close_up(whole)
+    shape = fit_ring(cutout, None)
+    if shape is None:
+        raise no_ring()
+    head, texture = fit_head(cutout, shape), make_texture(cutout)
+    height, width = whole.alpha.shape
+    return RingAnalysis(cutout, texture, shape, head, offset_xy, scale, (width, height))
 
 
 def cut_out_ring(photo: Photo, mask: Bytes | None, remove_background: bool) -> Cutout:
@@ -300,8 +307,19 @@ def _wear(
 
 def wanted_places(hand: HandAnalysis, options: Sequence[Options]) -> list[Place]:
     """The places that the options name, before any ring is known. Raises PhotoCheckInvalid."""
-    fingers = [option.finger if option.finger is not None else Finger.RING for option in options]
-    return [hand.place(f, option.location) for f, option in zip(fingers, options, strict=True)]
+    return [_wanted_place(hand, option) for option in options]
+
+
+def _wanted_place(hand: HandAnalysis, option: Options) -> Place:
+    """On the finger asked for; else on the ring finger, or the next one that can be seen."""
+    if option.finger is not None:
+        return hand.place(option.finger, option.location)
+    for finger in UNASKED_FINGERS[:-1]:
+        try:
+            return hand.place(finger, option.location)
+        except PhotoCheckInvalid:
+            continue
+    return hand.place(UNASKED_FINGERS[-1], option.location)
 
 
 def _places(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -242,3 +243,16 @@ def test_the_steps_are_told_in_order(worn: anello.Result) -> None:
     assert steps[2:5] == ["find hand", "overview", "finger site"]
     assert steps[5:7] == ["cut out ring", "measure ring"]
     assert steps[-1] == "total"
+
+
+def test_where_no_finger_is_asked_for_the_next_free_one_serves() -> None:
+    """The ring finger; with its base outside the picture, the middle finger."""
+    scene = Scene("light-solitaire")
+    hand = anello.analyse_hand(scene.hand)
+    ring = anello.analyse_ring(scene.ring)
+    free = anello.try_on(hand, ring).rings[0].site.finger
+    assert free == anello.Finger.RING
+    points = hand.hand.points_xy.copy()
+    points[13:17] -= (5000, 0)
+    moved = replace(hand, hand=replace(hand.hand, points_xy=points), _places={})
+    assert anello.try_on(moved, ring).rings[0].site.finger == anello.Finger.MIDDLE

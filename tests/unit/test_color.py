@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anello.imaging.color import linear_to_srgb, luminance, srgb_to_lab, srgb_to_linear
+from anello.imaging.color import linear_to_srgb, luminance, srgb_to_linear
+from anello.imaging.ground import bytes_to_lab
 
 CODES = np.arange(256, dtype=np.uint8)
 
@@ -62,7 +63,7 @@ def test_luminance_of_the_primaries() -> None:
     ],
 )
 def test_lab_of_known_colours(rgb: tuple[int, ...], lab: tuple[float, ...]) -> None:
-    """To the accuracy of OpenCV's tables, a tenth of a difference that can be seen."""
-    seen = srgb_to_lab(np.full((2, 3, 3), rgb, np.uint8))
+    """To the rounding of 8-bit Lab: half a unit in a*, b*, 0.2 in L*."""
+    seen = bytes_to_lab(np.full((2, 3, 3), rgb, np.uint8))
     assert seen.shape == (2, 3, 3)
-    np.testing.assert_allclose(seen, np.broadcast_to(lab, (2, 3, 3)), atol=0.25)
+    np.testing.assert_allclose(seen, np.broadcast_to(lab, (2, 3, 3)), atol=0.6)

@@ -11,7 +11,6 @@ from cylinders import ROI, band_layer, lamp, lit_finger, upright_site
 from anello.imaging.color import linear_to_srgb
 from anello.imaging.frame import finger_frame
 from anello.imaging.shadow import (
-    DEFAULT_SHADOW,
     bulge_displacement,
     cast_shade,
     map_skin,
@@ -21,6 +20,7 @@ from anello.imaging.shadow import (
     skin_matte,
 )
 from anello.imaging.warp import is_empty
+from anello.options import Options
 
 SITE = upright_site()
 LIGHT = lamp((0.6, -0.3, 0.75))
@@ -72,10 +72,10 @@ def test_it_deepens_steadily():
 
 
 def test_the_default_already_reads_as_a_shadow():
-    assert 0.4 < response(DEFAULT_SHADOW) < 0.7
+    assert 0.4 < response(Options().shadow) < 0.7
     assert response(1.0) == pytest.approx(1)
     beside = (np.abs(FRAME.across) < 0.3) & (np.abs(FRAME.along + 11) < 1)
-    assert 0.65 < matte(DEFAULT_SHADOW, lamp((0, 0, 1), 0.9))[beside].mean() < 0.9
+    assert 0.65 < matte(Options().shadow, lamp((0, 0, 1), 0.9))[beside].mean() < 0.9
 
 
 def test_only_skin_receives_it():

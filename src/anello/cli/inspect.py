@@ -81,7 +81,9 @@ def _look(hand: Path, finger: Finger | None, as_json: bool) -> HandReport:
 def _encode(report: HandReport, out: Path, picture: Bytes) -> bytes:
     from dataclasses import replace
 
-    return outputs.encode_for(replace(report.photo, pixels=picture, alpha=None), out)
+    from anello.codec import encode_for
+
+    return encode_for(replace(report.photo, pixels=picture, alpha=None), out)
 
 
 def _print_table(report: HandReport) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from anello.codec import Photo
     from anello.imaging.arrays import Bytes
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
@@ -124,15 +123,6 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-def encode_for(photo: Photo, path: Path) -> bytes:
-    """The picture's file: as the ending says, else in the photo's own format."""
-    from dataclasses import replace
-
-    from anello.codec import ENDINGS, encode
-
-    return encode(replace(photo, format=ENDINGS.get(path.suffix.lower(), photo.format)))
 
 
 def encode_png(pixels: Bytes) -> bytes:

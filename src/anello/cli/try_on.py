@@ -87,11 +87,12 @@ def try_on(
     _check_outputs(out, mask_out, report, debug, inputs)
 
     import anello
+    from anello.codec import encode_for
 
     result = anello.try_on(
         hand, list(rings), options, hand_mask=hand_mask, ring_mask=masks, models=load_models()
     )
-    files = {out: outputs.encode_for(result.picture, out)}
+    files = {out: encode_for(result.picture, out)}
     if mask_out:
         files[mask_out] = outputs.encode_png(result.ring_mask)
     if report:

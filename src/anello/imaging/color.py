@@ -42,9 +42,3 @@ def linear_to_srgb(linear: Float) -> Bytes:
 def luminance(linear: Float) -> Float:
     """Y of linear RGB: (..., 3) -> (...)."""
     return linear @ REC709_LUMINANCE
-
-
-def srgb_to_lab(encoded: Bytes) -> Float:
-    """CIE L*a*b* (D65), L in [0, 100], of an (H, W, 3) 8-bit sRGB picture."""
-    lab: Float = cv2.cvtColor(encoded.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2Lab)
-    return lab

@@ -28,8 +28,6 @@ from anello.imaging.warp import resampled
 _Box: TypeAlias = tuple[slice, slice]
 """Rows and columns."""
 
-DEFAULT_SHADOW = 0.15
-
 RESPONSE = 6.0
 """Curvature of the slider: 0.15 already gives 0.6 of the physical shadow's density."""
 
