@@ -34,8 +34,8 @@
     │       └── QueueFull           TooManyRequests              too many tasks wait already
     └── RuntimeFailure              RUNTIME_ERROR                not the caller's doing
         ├── ModelsUnavailable       RUNTIME_ERROR                the networks are not here
-        ├── StoreUnavailable        error_upload                 a file can't be stored or read now
-        ├── WorkerDied              RUNTIME_ERROR                the process drawing the picture ended
+        ├── StoreUnavailable        error_upload                 a file can't be stored or read
+        ├── WorkerDied              RUNTIME_ERROR                the drawing process ended
         ├── TaskTimeout             TaskTimeout                  a task took longer than allowed
         └── Cancelled               cancelled                    a task ended by its own client
 

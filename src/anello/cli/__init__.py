@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from anello.cli import batch, cutout, inspect, models, try_on
+from anello.cli import (
+    batch,
+    cutout,
+    doctor,
+    inspect,
+    keys,
+    models,
+    serve,
+    sweep,
+    try_on,
+    units,
+    webhooks,
+)
 
 app = typer.Typer(
     name="anello",
@@ -49,6 +61,12 @@ inspect.register(app)
 cutout.register(app)
 batch.register(app)
 models.register(app)
+serve.register(app)
+keys.register(app)
+units.register(app)
+webhooks.register(app)
+sweep.register(app)
+doctor.register(app)
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 refused, with ``CODE: message`` on a line of stderr; 2 wro
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -103,29 +102,11 @@ def unexpected(error: Exception) -> RuntimeFailure:
 
 def load_models() -> Models:
     """The hand networks, fetched if need be, without their runtime's greeting on stderr."""
-    from anello.models import ensure_models, load_models
+    from anello.models import ensure_models, load_models, quiet_stderr
 
     ensure_models()
-    with _stderr_silenced():
+    with quiet_stderr():
         return load_models()
-
-
-@contextmanager
-def _stderr_silenced() -> Iterator[None]:
-    """Within, native code writes its stderr nowhere."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # it was closed by the caller: silent already
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def say_error(error: AnelloError) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,7 +14,7 @@ from anello.models.fetch import HAND_LANDMARK, PALM_DETECTION, ensure_models, mo
 if TYPE_CHECKING:
     from anello.models.hand_networks import HandNetworks
 
-__all__ = ["Models", "ensure_models", "load_models"]
+__all__ = ["Models", "ensure_models", "load_models", "quiet_stderr"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,3 +31,21 @@ def load_models() -> Models:
 
     ensure_models()
     return Models(hand=HandNetworks(model_path(PALM_DETECTION), model_path(HAND_LANDMARK)))
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Within, native code writes its stderr nowhere: the networks' runtime greets there."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it was closed by the caller: silent already
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,229 @@
+"""The process pool in which pictures are computed: a crash or a hang costs one attempt, no more.
+
+Each process has a pipe of its own and one call at a time, so any of them can be killed at any
+moment without a word of another's being lost. (The standard library's pool breaks as a whole when
+one of its processes dies, and neither it nor others can end one call that takes too long.)
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import structlog
+
+from anello.errors import AnelloError, RuntimeFailure, TaskTimeout, WorkerDied
+from anello.options import Finger
+from anello.service.drawing import Drawer, Drawn, Inspection, Job
+from anello.service.metrics import Metrics
+
+log = structlog.get_logger()
+
+NICENESS = 5
+"""Pictures wait for answers to clients, not the other way round."""
+START_TIMEOUT_S = 60.0
+_SPAWN = get_context("spawn")  # forking a process with threads is asking for deadlocks
+
+
+class Compute:
+    """Drawers in processes, called from threads; calls beyond their number wait.
+
+    make : builds the Drawer, within the new process; it travels there by pickle.
+    """
+
+    def __init__(
+        self, make: Callable[[], Drawer], n_workers: int, timeout_s: float, metrics: Metrics
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._metrics = metrics
+        self._workers = [_Worker(make) for _ in range(n_workers)]
+        # The one that worked last goes first: its memory is the warmest.
+        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+
+    def start(self) -> None:
+        """Start all processes; they get ready on their own."""
+        for worker in self._workers:
+            worker.start()
+
+    def is_ready(self) -> bool:
+        """Whether one process at least can take a call at once, or is at one."""
+        return any(worker.is_ready() for worker in self._workers)
+
+    def draw(self, task_id: str, job: Job) -> Drawn:
+        drawn: Drawn = self._call(task_id, "draw", job)
+        return drawn
+
+    def inspect_hand(self, image: bytes, finger: Finger | None, overlay: bool) -> Inspection:
+        found: Inspection = self._call(None, "inspect_hand", image, finger, overlay)
+        return found
+
+    def inspect_ring(self, image: bytes, overlay: bool) -> Inspection:
+        found: Inspection = self._call(None, "inspect_ring", image, overlay)
+        return found
+
+    def stop(self, task_id: str) -> None:
+        """Kill the process that draws for a task, if one does."""
+        for worker in self._workers:
+            worker.kill_if_at(task_id)
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+
+    def _call(self, task_id: str | None, method: str, *args: Any) -> Any:
+        worker = self._idle.get()
+        try:
+            return worker.call(task_id, self._timeout_s, method, args)
+        except (TaskTimeout, WorkerDied) as error:
+            self._metrics.workers_ended.labels(error.code).inc()
+            log.warning("drawing process ended", task=task_id, reason=error.code)
+            raise
+        finally:
+            self._idle.put(worker)
+
+
+class _Worker:
+    """One process and the pipe to it; a new process takes the place of a dead one."""
+
+    def __init__(self, make: Callable[[], Drawer]) -> None:
+        self._make = make
+        self._lock = threading.Lock()  # around what another thread may kill
+        self._task_id: str | None = None
+        self._ready = False
+        self._process: Any = None
+        self._pipe: Connection | None = None
+
+    def start(self) -> None:
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(
+            target=_serve, args=(self._make, theirs), name="anello drawing", daemon=True
+        )
+        process.start()
+        theirs.close()  # else the end of the process would not end the pipe
+        with self._lock:
+            self._process, self._pipe, self._ready = process, ours, False
+
+    def is_ready(self) -> bool:
+        return self._ready or (
+            self._pipe is not None and self._process.is_alive() and self._pipe.poll()
+        )
+
+    def call(
+        self, task_id: str | None, timeout_s: float, method: str, args: tuple[Any, ...]
+    ) -> Any:
+        """The method's result, within the time. Raises what it raises, TaskTimeout, WorkerDied."""
+        self._task_id = task_id
+        try:
+            self._make_ready()
+            pipe = self._pipe
+            assert pipe is not None
+            pipe.send((method, args))
+            if not wait([pipe, self._process.sentinel], timeout_s):
+                self.kill()
+                raise TaskTimeout()
+            result, error = pipe.recv()
+        except (EOFError, OSError) as gone:
+            raise WorkerDied() from gone
+        finally:
+            self._task_id = None
+            if not self._process.is_alive() or self._process.exitcode is not None:
+                self._restart()
+        if error is not None:
+            raise error
+        return result
+
+    def kill_if_at(self, task_id: str) -> None:
+        if self._task_id == task_id:
+            self.kill()
+
+    def kill(self) -> None:
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
+    def _make_ready(self) -> None:
+        if self._process is None or not self._process.is_alive():
+            self._restart()
+        if self._ready:
+            return
+        assert self._pipe is not None
+        if not wait([self._pipe, self._process.sentinel], START_TIMEOUT_S):
+            self.kill()
+            raise WorkerDied("The drawing process did not start")
+        error = self._pipe.recv()
+        if error is not None:
+            self.kill()
+            raise error
+        self._ready = True
+
+    def _restart(self) -> None:
+        with self._lock:
+            if self._pipe is not None:
+                self._pipe.close()
+            if self._process is not None:
+                self._process.kill()
+                self._process.join()
+                self._process.close()
+            self._process, self._pipe, self._ready = None, None, False
+        self.start()
+
+
+def _serve(make: Callable[[], Drawer], pipe: Connection) -> None:
+    """The life of a drawing process: ready, then one call after the other until the pipe ends."""
+    # A terminal's Ctrl-C and a supervisor's TERM go to the whole group; the server decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    try:
+        drawer = make()
+    except Exception as error:
+        pipe.send(_for_caller(error))
+        return
+    pipe.send(None)
+    while True:
+        try:
+            method, args = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer: tuple[Any, AnelloError | None] = (getattr(drawer, method)(*args), None)
+        except Exception as error:
+            answer = (None, _for_caller(error))
+        pipe.send(answer)
+
+
+def _for_caller(error: Exception) -> AnelloError:
+    """The error as it may be told; where it is a fault of ours, the log says which."""
+    if isinstance(error, AnelloError):
+        return error.with_traceback(None)
+    if isinstance(error, MemoryError):
+        return RuntimeFailure("Out of memory", remedy="Use a smaller picture.")
+    frames = traceback.extract_tb(error.__traceback__)
+    log.error(
+        "drawing failed",
+        error=type(error).__name__,
+        at=[f"{frame.filename.rpartition('anello')[2]}:{frame.lineno}" for frame in frames],
+    )
+    return RuntimeFailure()
+
+
+def _end_with_parent() -> None:
+    """When the server is gone, however it went, so is this."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+__all__ = ["Compute"]

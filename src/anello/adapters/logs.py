@@ -1,0 +1,43 @@
+"""Log lines: one JSON object each, on stderr; libraries' lines among them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+_SHARED: tuple[structlog.typing.Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+_QUIETER = ("alembic", "asyncio", "dbos", "httpcore", "httpx", "sqlalchemy", "uvicorn")
+
+
+def configure(*, quiet: bool = False) -> None:
+    """Set up this process's logs. quiet : warnings and worse only, for commands."""
+    level = logging.WARNING if quiet else logging.INFO
+    structlog.configure(
+        processors=[*_SHARED, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=(*_SHARED, structlog.stdlib.add_logger_name),
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                # What broke and where, never with what values: those are clients' own.
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in _QUIETER:
+        logging.getLogger(name).setLevel(logging.WARNING)
