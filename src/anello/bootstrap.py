@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import structlog
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 
@@ -33,6 +35,8 @@ from anello.service.retention import Retention
 from anello.service.tasks import Tasks
 from anello.service.webhooks import Webhooks
 from anello.service.work import Inputs, Work
+
+log = structlog.get_logger()
 
 TASKS_PER_WORKER = 2
 """Tasks under way for each drawing process: while one is drawn, the next one's pictures come."""
@@ -141,7 +145,11 @@ def running(services: Services) -> Iterator[None]:
         try:
             yield
         finally:
-            runner.stop(settings.engine.shutdown_s)
+            if not runner.stop(settings.engine.shutdown_s):
+                # Ended like this, tasks go on at the next start, as after a crash. Anything gentler
+                # would end their drawing processes under their hands, and fail them.
+                log.warning("stopped with tasks under way")
+                os._exit(0)
 
 
 def new_drawer(store_folder: Path, secret: str, analyses_bytes: int) -> Drawer:

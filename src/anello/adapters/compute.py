@@ -7,6 +7,7 @@ one of its processes dies, and neither it nor others can end one call that takes
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
 import signal
@@ -15,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import structlog
@@ -51,6 +53,8 @@ class Compute:
 
     def start(self) -> None:
         """Start all processes; they get ready on their own."""
+        # Before the standard library's own end, which would wait for them for ever: see `_serve`.
+        atexit.register(self.close)
         for worker in self._workers:
             worker.start()
 
@@ -76,31 +80,37 @@ class Compute:
             worker.kill_if_at(task_id)
 
     def close(self) -> None:
+        """Kill all processes; whoever waits for one gets WorkerDied."""
+        atexit.unregister(self.close)
         for worker in self._workers:
-            worker.kill()
+            worker.close()
 
     def _call(self, task_id: str | None, method: str, *args: Any) -> Any:
         worker = self._idle.get()
         try:
             return worker.call(task_id, self._timeout_s, method, args)
         except (TaskTimeout, WorkerDied) as error:
-            self._metrics.workers_ended.labels(error.code).inc()
-            log.warning("drawing process ended", task=task_id, reason=error.code)
+            reason = "timeout" if isinstance(error, TaskTimeout) else "died"
+            self._metrics.workers_ended.labels(reason).inc()
+            log.warning("drawing process ended", task=task_id, reason=reason)
             raise
         finally:
             self._idle.put(worker)
 
 
 class _Worker:
-    """One process and the pipe to it; a new process takes the place of a dead one."""
+    """One process and the pipe to it; a new process takes the place of a dead one.
+
+    One thread calls at a time; others may look whether it is ready, and kill.
+    """
 
     def __init__(self, make: Callable[[], Drawer]) -> None:
         self._make = make
-        self._lock = threading.Lock()  # around what another thread may kill
-        self._task_id: str | None = None
-        self._ready = False
-        self._process: Any = None
+        self._lock = threading.Lock()  # around process, pipe and task, which other threads look at
+        self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
+        self._ready = False
+        self._task_id: str | None = None
 
     def start(self) -> None:
         ours, theirs = _SPAWN.Pipe()
@@ -113,67 +123,72 @@ class _Worker:
             self._process, self._pipe, self._ready = process, ours, False
 
     def is_ready(self) -> bool:
-        return self._ready or (
-            self._pipe is not None and self._process.is_alive() and self._pipe.poll()
-        )
+        with self._lock:
+            if self._process is None or self._pipe is None or not self._process.is_alive():
+                return False
+            return self._ready or self._pipe.poll()
 
     def call(
         self, task_id: str | None, timeout_s: float, method: str, args: tuple[Any, ...]
     ) -> Any:
         """The method's result, within the time. Raises what it raises, TaskTimeout, WorkerDied."""
-        self._task_id = task_id
         try:
-            self._make_ready()
-            pipe = self._pipe
-            assert pipe is not None
+            pipe, process = self._make_ready()
+            with self._lock:
+                self._task_id = task_id
             pipe.send((method, args))
-            if not wait([pipe, self._process.sentinel], timeout_s):
-                self.kill()
+            if not wait([pipe, process.sentinel], timeout_s):
                 raise TaskTimeout()
             result, error = pipe.recv()
+        except TaskTimeout:
+            self._discard()
+            raise
         except (EOFError, OSError) as gone:
+            self._discard()
             raise WorkerDied() from gone
         finally:
-            self._task_id = None
-            if not self._process.is_alive() or self._process.exitcode is not None:
-                self._restart()
+            with self._lock:
+                self._task_id = None
         if error is not None:
             raise error
         return result
 
     def kill_if_at(self, task_id: str) -> None:
-        if self._task_id == task_id:
-            self.kill()
+        with self._lock:
+            if self._task_id == task_id and self._process is not None:
+                self._process.kill()
 
-    def kill(self) -> None:
+    def close(self) -> None:
         with self._lock:
             if self._process is not None:
                 self._process.kill()
 
-    def _make_ready(self) -> None:
+    def _make_ready(self) -> tuple[Connection, SpawnProcess]:
+        """The pipe and the process, which waits for a call."""
         if self._process is None or not self._process.is_alive():
-            self._restart()
-        if self._ready:
-            return
-        assert self._pipe is not None
-        if not wait([self._pipe, self._process.sentinel], START_TIMEOUT_S):
-            self.kill()
-            raise WorkerDied("The drawing process did not start")
-        error = self._pipe.recv()
-        if error is not None:
-            self.kill()
-            raise error
-        self._ready = True
+            self._discard()
+        pipe, process = self._pipe, self._process
+        assert pipe is not None
+        assert process is not None
+        if not self._ready:
+            if not wait([pipe, process.sentinel], START_TIMEOUT_S):
+                raise OSError("the drawing process does not start")
+            error = pipe.recv()
+            if error is not None:
+                raise error
+            self._ready = True
+        return pipe, process
 
-    def _restart(self) -> None:
+    def _discard(self) -> None:
+        """End the process, if it has not ended, and start another."""
         with self._lock:
-            if self._pipe is not None:
-                self._pipe.close()
-            if self._process is not None:
-                self._process.kill()
-                self._process.join()
-                self._process.close()
+            process, pipe = self._process, self._pipe
             self._process, self._pipe, self._ready = None, None, False
+        if process is not None and pipe is not None:
+            pipe.close()
+            process.kill()
+            process.join()
+            process.close()
         self.start()
 
 
@@ -224,6 +239,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
-
-
-__all__ = ["Compute"]

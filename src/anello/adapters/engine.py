@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -105,6 +106,7 @@ class Engine:
     def __init__(self, url: str, tasks_at_once: int) -> None:
         self._url = url
         self._tasks_at_once = tasks_at_once
+        self._under_way: set[str] = set()
 
     def start(self, work: Work, webhooks: Webhooks, retention: Retention) -> None:
         """Take up what a former process left, then whatever comes."""
@@ -137,9 +139,10 @@ class Engine:
         )
         DBOS.apply_schedules(self._schedules)
 
-    def stop(self, within_s: float) -> None:
-        """Take nothing new, and wait for what runs; what does not end is taken up at next start."""
-        DBOS.destroy(workflow_completion_timeout_sec=round(within_s))
+    def stop(self, within_s: float) -> bool:
+        """Take nothing new and wait for what runs; whether all of it has ended."""
+        DBOS.destroy(workflow_completion_timeout_sec=math.ceil(within_s))
+        return not self._under_way
 
     def _register(self, work: Work, webhooks: Webhooks, retention: Retention) -> None:
         # A drawing process that died gets one more try; so does a store or database out of reach.
@@ -161,12 +164,15 @@ class Engine:
 
         @DBOS.workflow(name=TASKS)
         def task(task_id: str) -> None:
+            self._under_way.add(task_id)
             try:
                 run_task(task_id)
             except dbos_error.DBOSMaxStepRetriesExceeded as failed:
                 give_up(task_id, failed.errors[-1])
             except Exception as error:
                 give_up(task_id, error)
+            finally:
+                self._under_way.discard(task_id)
 
         @DBOS.step(name="attempt")
         def attempt(delivery_id: str, job: str) -> None:

@@ -99,7 +99,7 @@ class OutgoingHttp:
         async with _guarded(self._fetch_timeout_s):
             url = parse_url(text)
             for _ in range(1 + MAX_REDIRECTS):
-                async with self._opened("GET", url) as response:
+                async with self._opened(_request("GET", url, self._fetch_timeout_s)) as response:
                     if not response.has_redirect_location:
                         return await _wanted_body(response, max_bytes)
                     url = redirected(url, response.headers["Location"])
@@ -109,13 +109,12 @@ class OutgoingHttp:
         started = time.perf_counter()
         status = error = retry_after_s = None
         try:
-            async with (
-                _guarded(self._post_timeout_s),
-                self._opened("POST", parse_url(text), body, headers) as response,
-            ):
-                status = response.status_code
-                retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
-                await _body(response, MAX_ANSWER_BYTES)
+            async with _guarded(self._post_timeout_s):
+                request = _request("POST", parse_url(text), self._post_timeout_s, body, headers)
+                async with self._opened(request) as response:
+                    status = response.status_code
+                    retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
+                    await _body(response, MAX_ANSWER_BYTES)
         except FetchRefused as refusal:
             if status is None:  # the status is the answer, however its body ends
                 error = refusal.reason
@@ -126,21 +125,16 @@ class OutgoingHttp:
             await self._addresses(parse_url(text))
 
     @asynccontextmanager
-    async def _opened(
-        self, method: str, url: httpx.URL, body: bytes = b"", headers: Mapping[str, str] = {}
-    ) -> AsyncIterator[httpx.Response]:
-        """The head of one answer, with its body still to be read.
+    async def _opened(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """The head of the answer, with its body still to be read.
 
         It is a bare transport, since a client would add cookies and read ``Location`` unasked; and
         a new one each time, since a connection that is kept would serve another name of the same
         address without its certificate being checked.
         """
-        addresses = await self._addresses(url)
+        addresses = await self._addresses(request.url)
         async with httpx.AsyncHTTPTransport(verify=self._tls.context) as transport:
-            response = await _first_answer(
-                transport,
-                [_request(method, url, address, body, headers) for address in addresses],
-            )
+            response = await _first_answer(transport, [_aimed(request, ip) for ip in addresses])
             async with aclosing(response):
                 yield response
 
@@ -174,18 +168,21 @@ async def _guarded(timeout_s: float) -> AsyncIterator[None]:
         raise FetchRefused(str(error)) from error
     except TimeoutError as error:
         raise FetchRefused(f"not done within {timeout_s:g} s") from error
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+    except httpx.ConnectTimeout as error:
+        raise FetchRefused("the server did not take the connection in time") from error
+    except httpx.ConnectError as error:
         raise FetchRefused(_why_unreachable(error)) from error
     except (httpx.TransportError, OSError) as error:  # a bare SSLError is among the latter
         raise FetchRefused("the connection broke, or does not speak HTTP") from error
 
 
 def _why_unreachable(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "the server's certificate is not valid for this name"
-    return "TLS failed" if isinstance(error, ssl.SSLError) else "the server can't be reached"
+        return "the server's certificate is not valid"
+    if isinstance(error, ssl.SSLError):
+        return "the server does not speak TLS as it should"
+    cause = error.__cause__ or error.__context__
+    return _why_unreachable(cause) if cause else "the server can't be reached"
 
 
 def _system_addresses(host: str) -> list[str]:
@@ -213,19 +210,28 @@ async def _in_thread(look_up: Callable[[], list[str]]) -> list[str]:
 
 
 def _request(
-    method: str, url: httpx.URL, address: str, body: bytes, headers: Mapping[str, str]
+    method: str,
+    url: httpx.URL,
+    timeout_s: float,
+    body: bytes = b"",
+    headers: Mapping[str, str] = {},
 ) -> httpx.Request:
-    """A request that connects to the address, yet asks, and verifies, the URL's host."""
-    request = httpx.Request(
-        method,
-        url.copy_with(host=address),
-        headers=HEADERS,
-        content=body,
-        extensions={"sni_hostname": ascii_host(url).rstrip(".")},
-    )
+    request = httpx.Request(method, url, headers=HEADERS, content=body)
     request.headers.update(headers)
-    request.headers["Host"] = url.netloc.decode("ascii")
+    # One address that is silent leaves time to try the next.
+    request.extensions["timeout"] = {"connect": timeout_s / 2}
     return request
+
+
+def _aimed(request: httpx.Request, address: str) -> httpx.Request:
+    """The request sent to the address; ``Host`` and the certificate stay those of its URL."""
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,
+        stream=request.stream,
+        extensions={**request.extensions, "sni_hostname": ascii_host(request.url).rstrip(".")},
+    )
 
 
 async def _first_answer(

@@ -33,14 +33,9 @@ def show(name: Name, data: service.Data = None) -> None:
     """Show a key's grants of units: how many, free, held by running tasks, until when."""
     with service.opened(data) as services:
         account = services.accounts.by_name(name)
-        rows = [
-            (
-                grant.id,
-                grant.amount,
-                grant.available,
-                grant.held,
-                service.shown_time(grant.expires_at),
-            )
-            for grant in services.accounts.grants(account.id)
-        ]
+        grants = services.accounts.grants(account.id)
+    rows = [
+        (given.id, given.amount, given.available, given.held, service.shown_time(given.expires_at))
+        for given in grants
+    ]
     service.print_rows(("grant", "units", "free", "held", "expires"), rows)

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
     commands = {
         "add": add,
         "list": list_endpoints,
-        "test": test,
+        "test": send_test,
         "disable": disable,
         "deliveries": deliveries,
         "replay": replay,
@@ -65,7 +65,7 @@ def list_endpoints(data: service.Data = None) -> None:
     service.print_rows(("id", "key", "state", "url"), rows)
 
 
-def test(endpoint_id: EndpointId, data: service.Data = None) -> None:
+def send_test(endpoint_id: EndpointId, data: service.Data = None) -> None:
     """Send a message about no task, now. Exit code 1 unless it was taken."""
     with service.opened(data) as services:
         answer = services.webhooks.test(endpoint_id)

@@ -91,11 +91,11 @@ class TaskRequest:
 
 
 def _reference_to_json(reference: Reference | None) -> dict[str, str] | None:
-    return reference and {"kind": reference.kind, "value": reference.value}
+    return {"kind": reference.kind, "value": reference.value} if reference else None
 
 
 def _reference_from_json(data: dict[str, Any] | None) -> Reference | None:
-    return data and Reference(**data)
+    return Reference(**data) if data else None
 
 
 def _options_to_json(options: Options) -> dict[str, Any]:

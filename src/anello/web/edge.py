@@ -66,8 +66,10 @@ class Exchange:
 
     @property
     def route(self) -> str:
-        """The route's template: the path itself could name a file, or be any text at all."""
-        return getattr(self._scope.get("route"), "path", NO_ROUTE)
+        """The route's template, or its folder: the path itself could be any text at all."""
+        route = self._scope.get("route")
+        folder: str = self._scope.get("root_path") or NO_ROUTE
+        return getattr(route, "path_format", folder)
 
     async def receive(self) -> Message:
         self._was_read = True
@@ -106,6 +108,7 @@ class Exchange:
         )
 
     def log(self, spent_s: float) -> None:
+        """One line: no path, no query, no header, nothing that opens a door."""
         account = self._state.get("account")
         log.info(
             "request",

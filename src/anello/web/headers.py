@@ -74,7 +74,7 @@ def secure(headers: MutableHeaders) -> None:
     """What every answer says; a page may have set rules of its own."""
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"
-    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
     if headers.get("content-type", "").startswith("text/html"):
         headers["X-Frame-Options"] = "DENY"
         headers.setdefault("Content-Security-Policy", CONTENT_POLICY)

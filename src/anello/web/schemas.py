@@ -2,134 +2,105 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
-from anello.codec import MAX_FILE_BYTES
 from anello.service.requests import NewFile
+from anello.web.values import (
+    FileName,
+    FileSize,
+    FingerNumber,
+    Fraction,
+    Id,
+    ImageType,
+    Text,
+    TwoPoints,
+    Url,
+)
 
 MAX_FILES: Final = 20
 MAX_RINGS: Final = 5
-MAX_TEXT: Final = 8192
-MAX_ID: Final = 512
-NEVER_MS: Final = 253_402_300_799_000
-"""The end of the year 9999, for units that don't expire: clients want a number."""
 POLLING_INTERVAL_MS: Final = 1000
 
 
-class Wire(BaseModel):
+class Body(BaseModel):
     """Types as sent: no text for a number, no number for a truth; unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-# --- kinds of values ------------------------------------------------------------------------------
+def _describe_absence(schema: dict[str, Any]) -> None:
+    """Wherever null is taken, so is an empty text and an empty array."""
+    for value in schema["properties"].values():
+        if {"type": "null"} in value.get("anyOf", ()):
+            value["anyOf"][value["anyOf"].index({"type": "null"})] = {
+                "$ref": "#/components/schemas/NotGiven"
+            }
 
 
-def _matching(pattern: str, wanted: str, max_length: int, **schema: Any) -> Any:
-    """A str field's rules; ``wanted`` is what its error says."""
-    rule = re.compile(pattern)
+class LenientBody(Body):
+    """A body in which null, an empty text and an empty array mean: not given."""
 
-    def check(text: str) -> str:
-        if not rule.search(text):
-            raise PydanticCustomError("text", "{wanted}", {"wanted": wanted})
-        return text
-
-    extra = {"pattern": pattern, **schema}
-    return Annotated[
-        str, Field(max_length=max_length, json_schema_extra=extra), AfterValidator(check)
-    ]
-
-
-def _whole(value: object) -> object:
-    """JSON has one kind of number: 3.0 is a whole one."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _apart(points: list[list[float]]) -> list[list[float]]:
-    if points[0] == points[1]:
-        raise PydanticCustomError("points", "the two points must differ")
-    return points
-
-
-Text: TypeAlias = _matching(r"^[^\u0000]*\Z", "must not contain a NUL character", MAX_TEXT)
-Id: TypeAlias = _matching(r"^[^\u0000]*\Z", "must not contain a NUL character", MAX_ID)
-FileName: TypeAlias = _matching(r"^[^\u0000]+\Z", "must be some text without a NUL character", 1024)
-Url: TypeAlias = _matching(
-    r"^[Hh][Tt][Tt][Pp][Ss]?://[^\u0000-\u0020/?#\u007F][^\u0000-\u001F\u007F]*\Z",
-    "must be an http:// or https:// address",
-    MAX_TEXT,
-    format="uri",
-)
-ImageType: TypeAlias = _matching(
-    r"^[Ii][Mm][Aa][Gg][Ee]/[!-~][ -~]*\Z", "must be an image type, such as image/jpeg", 255
-)
-WholeNumber: TypeAlias = Annotated[int, BeforeValidator(_whole)]
-Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Point: TypeAlias = Annotated[list[float], Field(min_length=2, max_length=2)]
-TwoPoints: TypeAlias = Annotated[
-    list[Point], Field(min_length=2, max_length=2), AfterValidator(_apart)
-]
+    model_config = ConfigDict(json_schema_extra=_describe_absence)
 
 
 # --- bodies ---------------------------------------------------------------------------------------
 
 
-class FileEntry(Wire):
+class FileEntry(Body):
     """A file about to be uploaded."""
 
     content_type: ImageType
     file_name: FileName
-    file_size: Annotated[WholeNumber, Field(gt=0, lt=MAX_FILE_BYTES)]
+    file_size: FileSize
 
     def to_new_file(self) -> NewFile:
         return NewFile(self.content_type, self.file_name, self.file_size)
 
 
-class RegisterFiles(Wire):
+class RegisterFiles(Body):
     """Files about to be uploaded."""
 
     files: Annotated[list[FileEntry], Field(min_length=1, max_length=MAX_FILES)]
 
 
-class RingParameters(Wire):
+class RingParameters(LenientBody):
     """How a ring is worn."""
 
     ring_need_remove_background: bool | None = Field(
-        None, description="Remove the product photo's background. Default: true."
+        default=None, description="Remove the product photo's background. Default: true."
     )
     ring_anchor_point: TwoPoints | None = Field(
-        None,
+        default=None,
         description="The two points farthest apart on the hoop's inner edge, [x, y] in pixels of "
         "the product photo, in either order. Default: found by the engine.",
     )
-    ring_wearing_finger: Annotated[WholeNumber, Field(ge=0, le=4)] | None = Field(
-        None,
+    ring_wearing_finger: FingerNumber | None = Field(
+        default=None,
         description="0 thumb, 1 index, 2 middle, 3 ring, 4 little finger. Default: the ring "
         "finger, or another visible one when that is not.",
     )
     ring_wearing_location: Fraction | None = Field(
-        None, description="0 at the finger's base, 1 at the middle joint. Default: 0.3."
+        default=None, description="0 at the finger's base, 1 at the middle joint. Default: 0.3."
     )
     ring_shadow_intensity: Fraction | None = Field(
-        None, description="0 no shadow, 1 a strong one. Default: 0.15."
+        default=None, description="0 no shadow, 1 a strong one. Default: 0.15."
     )
     ring_ambient_light_intensity: Fraction | None = Field(
-        None, description="0 ignores the hand's light, 1 matches it. Default: 1."
+        default=None, description="0 ignores the hand's light, 1 matches it. Default: 1."
     )
 
 
-class SourceInfo(Wire):
+class SourceInfo(LenientBody):
     """The hand photo, by its url or file id."""
 
     name: Text | None = None
     mask_name: Text | None = None
 
 
-class ObjectInfo(Wire):
+class ObjectInfo(LenientBody):
     """One ring: one of the reference urls or file ids, and how it is worn."""
 
     name: Text | None = None
@@ -137,51 +108,265 @@ class ObjectInfo(Wire):
     parameter: RingParameters | None = None
 
 
-_Rings: TypeAlias = Field(None, max_length=MAX_RINGS)
-
-
 class CreateTask(RingParameters):
-    """A hand photo and one to five rings, each by url or by file id."""
+    """A hand photo and one to five rings, each by url or by file id.
 
-    src_file_url: Url | None = Field(None, description="The hand photo, by url; or")
-    src_file_id: Id | None = Field(None, description="by the id of an uploaded file.")
+    The `ring_*` fields here hold for rings whose own `parameter` lacks them.
+    """
+
+    src_file_url: Url | None = Field(default=None, description="The hand photo.")
+    src_file_id: Id | None = Field(default=None, description="The hand photo, uploaded.")
     srcmsk_file_url: Url | None = Field(
-        None, description="A mask of the hand: the ring is painted only where it is white."
+        default=None, description="A mask of the hand: rings are painted only where it is white."
     )
-    srcmsk_file_id: Id | None = None
-    ref_file_urls: Annotated[list[Url | None] | None, _Rings] = Field(
-        description="The rings' product photos, by url; or"
+    srcmsk_file_id: Id | None = Field(default=None, description="A mask of the hand, uploaded.")
+    ref_file_urls: list[Url | None] | None = Field(
+        default=None, max_length=MAX_RINGS, description="The rings' product photos."
     )
-    ref_file_ids: Annotated[list[Id | None] | None, _Rings] = Field(
-        description="by the ids of uploaded files."
+    ref_file_ids: list[Id | None] | None = Field(
+        default=None, max_length=MAX_RINGS, description="The rings' product photos, uploaded."
     )
-    refmsk_file_urls: Annotated[list[Url | None] | None, _Rings] = Field(
-        description="Masks of the rings, in their order: white is ring."
+    refmsk_file_urls: list[Url | None] | None = Field(
+        default=None, max_length=MAX_RINGS, description="The rings' masks, in the rings' order."
     )
-    refmsk_file_ids: Annotated[list[Id | None] | None, _Rings] = None
-    ref_file_url: Url | None = Field(None, description="As `ref_file_urls`, for one ring.")
-    ref_file_id: Id | None = Field(None, description="As `ref_file_ids`, for one ring.")
+    refmsk_file_ids: list[Id | None] | None = Field(
+        default=None, max_length=MAX_RINGS, description="The rings' masks, uploaded."
+    )
+    ref_file_url: Url | None = Field(default=None, description="A single ring's product photo.")
+    ref_file_id: Id | None = Field(
+        default=None, description="A single ring's product photo, uploaded."
+    )
     source_info: SourceInfo | None = None
-    object_infos: Annotated[list[ObjectInfo | None] | None, _Rings] = None
+    object_infos: list[ObjectInfo | None] | None = Field(
+        default=None,
+        max_length=MAX_RINGS,
+        description="One entry a ring; more than one: worn stacked.",
+    )
 
 
-class DeleteTask(Wire):
+class DeleteTask(Body):
+    """The task to delete."""
+
     task_id: Annotated[Text, Field(min_length=1)]
 
 
-class Inspect(Wire):
+class Inspect(Body):
     """What to look at, and for what."""
 
     kind: Literal["hand", "ring"]
     file_id: Id | None = None
     file_url: Url | None = None
-    finger: Annotated[WholeNumber, Field(ge=0, le=4)] | None = Field(
-        None, description="Check that this finger can wear a ring; hands only."
+    finger: FingerNumber | None = Field(
+        default=None, description="Check that this finger can wear a ring (hands only)."
     )
-    overlay: bool = Field(False, description="Answer with a picture of what was seen.")
+    overlay: bool = Field(default=False, description="Answer with a picture of what was seen, too.")
 
 
-# --- answers --------------------------------------------------------------------------------------
+# --- answers: files and tasks ---------------------------------------------------------------------
+
+
+class Answer(BaseModel):
+    """An answer's envelope."""
+
+    status: Literal[200] = 200
+
+
+class UploadRequest(BaseModel):
+    """The request that uploads a file: send it as it stands, without a key."""
+
+    method: Literal["PUT"] = "PUT"
+    url: str
+    headers: dict[str, str]
+
+
+class RegisteredFile(BaseModel):
+    content_type: str
+    file_name: str
+    file_id: str
+    requests: list[UploadRequest]
+
+
+class RegisteredFiles(BaseModel):
+    files: list[RegisteredFile]
+
+
+class FilesAnswer(Answer):
+    data: RegisteredFiles
+
+
+class CreatedTask(BaseModel):
+    task_id: str
+    polling_interval: int | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class CreatedAnswer(Answer):
+    data: CreatedTask
+
+
+class ResultUrl(BaseModel):
+    """The picture, for two hours; polling again gives a fresh address."""
+
+    url: str
+
+
+class Running(BaseModel):
+    task_status: Literal["running"] = "running"
+    results: None = None
+    error: None = None
+    polling_interval: int | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class Succeeded(BaseModel):
+    task_status: Literal["success"] = "success"
+    results: ResultUrl
+    error: None = None
+
+
+class Failed(BaseModel):
+    """`error` is the code, `error_message` what to show a person."""
+
+    task_status: Literal["error"] = "error"
+    results: None = None
+    error: str
+    error_message: str
+
+
+class PollAnswer(Answer):
+    data: Running | Succeeded | Failed
+
+
+class DeletedAnswer(Answer):
+    """The task, its inputs and its results are gone."""
+
+
+class DetailedResults(BaseModel):
+    url: str
+    mask_url: str | None
+
+
+class TaskReport(BaseModel):
+    """Everything known of a task. Times are ISO 8601, UTC."""
+
+    task_id: str
+    task_status: Literal["running", "success", "error"]
+    step: str
+    position: int | None = Field(description="Tasks before it in the queue, until it is begun.")
+    units: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    timings_ms: dict[str, float]
+    report: dict[str, Any] | None
+    results: DetailedResults | None
+    error: str | None
+    error_message: str | None
+    remedy: str | None
+
+
+class TaskReportAnswer(Answer):
+    data: TaskReport
+
+
+# --- answers: units and prices --------------------------------------------------------------------
+
+
+class Credit(BaseModel):
+    """Units, and when they expire (ms since the epoch)."""
+
+    id: int
+    type: Literal["ApiPaygToken"] = "ApiPaygToken"
+    amount: int
+    amount_dec: float
+    expiry: int
+
+
+class CreditAnswer(Answer):
+    results: list[Credit]
+
+
+class SpentCredit(BaseModel):
+    id: int
+    amount: int
+    amount_dec: float
+
+
+class SpentCredits(BaseModel):
+    credits: list[SpentCredit]
+
+
+class HistoryEntry(BaseModel):
+    """One change of units; `target_id` is the task's."""
+
+    id: int
+    timestamp: int
+    action: str
+    target_id: str | None
+    info: SpentCredits
+
+
+class History(BaseModel):
+    next_token: str | None
+    history: list[HistoryEntry]
+
+
+class HistoryAnswer(Answer):
+    result: History
+
+
+class Sku(BaseModel):
+    """What can be bought, and its price in units."""
+
+    description: str
+    amount: int
+    unit: Literal["result_image"] = "result_image"
+    proc_unit: Literal[1] = 1
+    run_task_url: str
+
+
+class Prices(BaseModel):
+    next_token: str | None
+    skus: list[Sku]
+
+
+class PricesAnswer(Answer):
+    result: Prices
+
+
+# --- answers: inspections -------------------------------------------------------------------------
+
+
+class Check(BaseModel):
+    """One thing looked at: what was measured, what is wanted."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    ok: bool
+    value: Any
+    limit: Any
+    code: str | None
+    message: str | None
+    remedy: str | None
+
+
+class Inspection(BaseModel):
+    """Whether the picture will do; if not, why, and what would help. Measurements follow."""
+
+    model_config = ConfigDict(extra="allow")
+
+    accepted: bool
+    code: str | None
+    message: str | None
+    remedy: str | None
+    checks: list[Check] = []
+    overlay: str | None = Field(description="A JPEG of what was seen, as a `data:` address.")
+
+
+class InspectionAnswer(Answer):
+    data: Inspection
+
+
+# --- answers: what went wrong, and health ---------------------------------------------------------
 
 
 class Problem(BaseModel):
@@ -190,8 +375,15 @@ class Problem(BaseModel):
     status: int
     error: str
     error_code: str
-    remedy: str | None = Field(exclude_if=lambda remedy: remedy is None)
+    remedy: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
-class Done(BaseModel):
-    status: Literal[200] = 200
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """By part, whether it works."""
+
+    status: Literal["ready", "not ready"]
+    parts: dict[str, bool]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from prometheus_client import CollectorRegistry
-
 from anello.imaging.hand import Finger
 from anello.service.accounts import Accounts
 from anello.service.files import Files
 from anello.service.links import Links
+from anello.service.metrics import Metrics
 from anello.service.requests import Reference
 from anello.service.tasks import Tasks
 
@@ -19,8 +18,6 @@ class WebSettings(Protocol):
     """The web's section of the settings.
 
     public_url : where clients reach the server; None: as their own requests address it.
-    trusted_proxies : addresses whose ``X-Forwarded-For`` and ``-Proto`` are believed, comma
-        separated; empty: nobody's.
     strict : create-task bodies as the hosted API takes them, and no other.
     polling_interval : say ``"polling_interval": 1000`` where a task runs.
     rate_limit : calls, and the seconds they are counted over; None: no limit.
@@ -28,8 +25,6 @@ class WebSettings(Protocol):
 
     @property
     def public_url(self) -> str | None: ...
-    @property
-    def trusted_proxies(self) -> str: ...
     @property
     def strict(self) -> bool: ...
     @property
@@ -74,7 +69,7 @@ class Services(Protocol):
     @property
     def settings_web(self) -> WebSettings: ...
     @property
-    def metrics(self) -> CollectorRegistry: ...
+    def metrics(self) -> Metrics: ...
 
     def health(self) -> Mapping[str, bool]:
         """By part, whether it works."""
