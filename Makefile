@@ -9,8 +9,8 @@ READY := $(VENV)/.ready
 demo: models
 	$(PY) examples/demo.py
 
-serve:
-	@echo "anello: the web service is not part of this version; see 'make demo'." >&2; exit 1
+serve: models
+	$(VENV)/bin/anello serve
 
 test: models
 	$(PY) -m pytest
