@@ -16,7 +16,7 @@ import typer.main
 from typer.testing import CliRunner
 
 import anello
-from anello import errors
+from anello import config, errors
 from anello.cli import app
 from anello.models.fetch import missing_models
 
@@ -87,6 +87,13 @@ def test_every_error_is_documented() -> None:
         if isinstance(value, type) and issubclass(value, errors.AnelloError):
             assert value.__name__ in ERRORS, value
             assert f"`{value.code}`" in ERRORS, value
+
+
+def test_every_setting_is_documented() -> None:
+    server = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
+    for variable in config.VARIABLES:
+        row = next(line for line in server.splitlines() if line.startswith(f"| `{variable.name}`"))
+        assert variable.default == str(config._n_cores()) or variable.default in row
 
 
 def test_every_public_name_is_documented() -> None:
