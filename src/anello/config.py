@@ -105,14 +105,14 @@ def load(environ: Mapping[str, str] = os.environ, data: Path | None = None) -> S
         ),
         allow_private_urls=values["ANELLO_ALLOW_PRIVATE_URLS"],
         retention_s=values["ANELLO_RETENTION_S"],
-        set_variables=frozenset(v.name for v in VARIABLES if environ.get(v.name)),
+        set_variables=frozenset(v.name for v in VARIABLES if environ.get(v.name, "").strip()),
     )
 
 
 def _value(variable: Variable, environ: Mapping[str, str]) -> Any:
-    text = environ.get(variable.name) or variable.default  # set to nothing is not set
+    text = environ.get(variable.name, "").strip() or variable.default  # blank is not set
     try:
-        return variable.read(text.strip())
+        return variable.read(text)
     except ValueError as error:
         raise InvalidParameter(
             f"{variable.name} must be {error}, not {text!r}",
@@ -165,14 +165,14 @@ def _address(text: str) -> str | None:
 
 
 def _database(text: str) -> str | None:
-    if text and not text.startswith("sqlite:///"):
-        raise ValueError("a sqlite:/// address")
+    if text and (not re.match("sqlite:///.", text) or ":memory:" in text):
+        raise ValueError("a sqlite:/// address of a file")
     return text or None
 
 
 def _store(text: str) -> str | None:
-    if text and not text.startswith("file:///"):
-        raise ValueError("a file:/// address")
+    if text and not re.match("file:///.", text):
+        raise ValueError("a file:/// address of a folder")
     return text or None
 
 

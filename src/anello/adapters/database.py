@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,13 +82,9 @@ def _make_engine(url: str) -> Engine:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `_begin_sqlite`
     # A commit is on the disk when it returns: what was accepted survives a power cut.
-    for pragma in (
-        f"busy_timeout = {_BUSY_MS}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-    ):
+    for pragma in (f"busy_timeout = {_BUSY_MS}", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _use_wal(connection)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -100,9 +97,21 @@ def prepare_queue_file(path: Path) -> None:
     """Make the queue's own SQLite file one whose readers and writer don't wait for each other."""
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
     finally:
         connection.close()
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Readers and writer don't wait for each other from now on; the file itself keeps that."""
+    deadline = time.monotonic() + _BUSY_MS / 1000
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:  # needs the file for itself, and SQLite does not wait for that
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 __all__ = ["HEAD", "DBAPIError", "Database", "prepare_queue_file"]

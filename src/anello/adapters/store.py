@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,11 @@ from anello.service.files import Stored
 
 
 class FolderStore:
-    """Objects as files below a folder; each appears whole or not at all."""
+    """Objects as files below a folder; each appears whole or not at all.
+
+    A process that is killed while it writes leaves a file beside its object's name. Such files are
+    no objects, but they are listed and can be deleted, else nobody would ever clear them away.
+    """
 
     def __init__(self, folder: Path) -> None:
         with _said():
@@ -30,17 +35,29 @@ class FolderStore:
             return bytes(self._store.get(key).bytes())
 
     def delete(self, key: str) -> None:
-        try:
-            with _said():
-                self._store.delete(key)
-        except NotFound:
-            return
+        path = self._folder / key
+        with _said():
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            for folder in path.relative_to(self._folder).parents[:-1]:  # those that it leaves empty
+                try:
+                    (self._folder / folder).rmdir()
+                except OSError:
+                    return
 
     def list(self, prefix: str) -> Iterator[Stored]:
-        with _said():
-            for page in self._store.list(prefix):
-                for found in page:
-                    yield Stored(found["path"], found["size"], found["last_modified"].timestamp())
+        for folder, _, names in os.walk(self._folder / prefix):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    with _said():
+                        found = path.stat()
+                except NotFound:  # deleted meanwhile
+                    continue
+                key = path.relative_to(self._folder).as_posix()
+                yield Stored(key, found.st_size, found.st_mtime)
 
     def path(self, key: str) -> Path:
         path = self._folder / key

@@ -231,12 +231,7 @@ class Accounts:
 
 def hold(connection: Connection, account_id: str, task_id: str, units: int) -> None:
     """Set units aside for a task, soonest-expiring first. Raises CreditInsufficiency."""
-    now = time.time()
-    live = [
-        grant
-        for grant in _live_grants(connection, account_id, lock=True)
-        if grant.expires_at is None or grant.expires_at > now
-    ]
+    live = _live_grants(connection, account_id, lock=True)
     if sum(grant.available for grant in live) < units:
         raise CreditInsufficiency(
             remedy=f"The task costs {units}; ask the operator for more units."
@@ -309,7 +304,7 @@ def _enter(
 
 def _live_grants(connection: Connection, account_id: str, lock: bool = False) -> list[Grant]:
     grants = records.grants.c
-    live = or_(grants.expires_at.is_(None), grants.expires_at > time.time(), grants.held > 0)
+    live = or_(grants.expires_at.is_(None), grants.expires_at > time.time())
     statement = (
         select(
             grants.id,

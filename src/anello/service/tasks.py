@@ -331,7 +331,10 @@ class Tasks:
             accounts.settle(connection, task_id, units)
             webhooks.announce(connection, task.account_id, task_id, values["status"], now)
         self._metrics.ended.labels(values.get("error_code") or "success").inc()
-        self._webhooks.start_for(task_id)
+        try:
+            self._webhooks.start_for(task_id)
+        except Exception as error:  # the task has ended; the next sweep starts them
+            log.error("deliveries not queued yet", task=task_id, error=type(error).__name__)
         return True
 
     # --- for the sweep ---------------------------------------------------------------------------

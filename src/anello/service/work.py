@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -115,7 +116,7 @@ class Work:
             return
         if success is not None and not self.tasks.succeed(task_id, success):
             for key in (success.picture_key, success.mask_key):
-                self.store.delete(key)  # it was cancelled meanwhile
+                self.store.delete(key)  # cancelled meanwhile, or another run was first
 
     def give_up(self, task_id: str, error: BaseException) -> None:
         """End a task whose runs all failed for no fault of its client."""
@@ -135,7 +136,8 @@ class Work:
             drawn = self.draw.draw(task.id, job)
         self._count(drawn)
         with self._timed("store", timings):
-            keys = f"{RESULTS}{task.id}{ENDINGS[drawn.format]}", f"{RESULTS}{task.id}-mask.png"
+            name = f"{RESULTS}{task.id}-{secrets.token_hex(4)}"  # another run's are left alone
+            keys = f"{name}{ENDINGS[drawn.format]}", f"{name}-mask.png"
             for key, data in zip(keys, (drawn.picture, drawn.mask), strict=True):
                 self.store.put(key, data)
         return Success(*keys, drawn.report, timings | drawn.timings_ms, drawn.inputs)

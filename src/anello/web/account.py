@@ -10,8 +10,9 @@ from fastapi import Query
 from anello.errors import InvalidAccessToken, InvalidParameters
 from anello.service.accounts import Grant, LedgerEntry
 from anello.service.tasks import SINGLE_UNITS, STACKED_UNITS
+from anello.web.answers import JsonAnswer
 from anello.web.auth import Call, Caller, CallV1
-from anello.web.operations import JsonAnswer, operation
+from anello.web.operations import operation
 from anello.web.schemas import (
     Credit,
     CreditAnswer,

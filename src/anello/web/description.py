@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from anello.web import schemas
@@ -30,12 +31,14 @@ TAGS: Final = [
     {"name": "Beyond", "description": "What the hosted API does not have."},
     {"name": "Server", "description": "For those who run it."},
 ]
-BODIES: Final = (
-    schemas.RegisterFiles,
-    schemas.CreateTask,
-    schemas.DeleteTask,
-    schemas.Inspect,
-)
+BY_NAME: Final[list[tuple[type[BaseModel], Literal["validation", "serialization"]]]] = [
+    (schemas.RegisterFiles, "validation"),
+    (schemas.CreateTask, "validation"),
+    (schemas.DeleteTask, "validation"),
+    (schemas.Inspect, "validation"),
+    (schemas.Problem, "serialization"),
+]
+"""Models that operations refer to by name: FastAPI does not see them itself."""
 NOT_GIVEN: Final = {
     "description": "null, an empty text or an empty array: as if the field were not there.",
     "anyOf": [{"type": "null"}, {"const": ""}, {"type": "array", "maxItems": 0}],
@@ -62,7 +65,7 @@ HEADERS: Final[dict[str, Any]] = {
     "RateLimit-Reset": {"description": "Seconds until there is one more.", "schema": _NUMBER},
 }
 RATE_LIMIT: Final = [name for name in HEADERS if name.startswith("RateLimit-")]
-ONLY_WITH: Final = {"401": "WWW-Authenticate", "429": "Retry-After"}
+ONLY_WITH: Final = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 
 
 class DescribedApp(FastAPI):
@@ -90,13 +93,10 @@ def new_app(**settings: Any) -> FastAPI:
 
 
 def _complete(description: dict[str, Any]) -> None:
-    """Add what FastAPI can't know: bodies are read by us, and answers get headers at the edge."""
+    """Add what FastAPI can't know: bodies are read, and headers added, elsewhere."""
     components = description["components"]
-    _, bodies = models_json_schema(
-        [(body, "validation") for body in BODIES],
-        ref_template="#/components/schemas/{model}",
-    )
-    components["schemas"] |= bodies["$defs"] | {"NotGiven": NOT_GIVEN}
+    _, named = models_json_schema(BY_NAME, ref_template="#/components/schemas/{model}")
+    components["schemas"] |= named["$defs"] | {"NotGiven": NOT_GIVEN}
     components["headers"] = HEADERS
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)

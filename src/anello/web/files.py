@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from anello.service.files import Upload
+from anello.web.answers import JsonAnswer
 from anello.web.auth import Call, Caller
 from anello.web.bodies import JsonBody, check, json_object
-from anello.web.operations import JsonAnswer, operation
+from anello.web.operations import operation
 from anello.web.schemas import (
     FilesAnswer,
     RegisteredFile,

@@ -44,7 +44,6 @@ PREFLIGHT: Final = {
     "Idempotency-Key, Range, X-Requested-With, *",
     "Access-Control-Allow-Private-Network": "true",
     "Access-Control-Max-Age": "7200",
-    "Allow": "GET, HEAD, POST, PUT, OPTIONS",
 }
 
 

@@ -9,7 +9,9 @@ from fastapi import Request
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.responses import PlainTextResponse, Response
 
-from anello.web.operations import JsonAnswer, also_head, public_operation
+from anello.web.answers import JsonAnswer
+from anello.web.operations import also_head, public_operation
+from anello.web.problems import RETRY
 from anello.web.schemas import Health, Readiness
 from anello.web.services import Services
 
@@ -23,7 +25,9 @@ def get_readiness(request: Request) -> JsonAnswer:
     """Every part works: requests will be served."""
     services: Services = request.app.state.services
     readiness = _readiness(services.health())
-    return JsonAnswer(readiness, 200 if readiness.status == "ready" else 503)
+    if readiness.status == "ready":
+        return JsonAnswer(readiness)
+    return JsonAnswer(readiness, 503, RETRY)
 
 
 def get_metrics(request: Request) -> Response:

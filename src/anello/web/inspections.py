@@ -18,9 +18,10 @@ from anello.errors import (
 )
 from anello.options import Finger
 from anello.service.requests import Reference
+from anello.web.answers import JsonAnswer
 from anello.web.auth import Call, Caller
 from anello.web.bodies import MAX_JSON_BYTES, check, chunks, json_object
-from anello.web.operations import JsonAnswer, json_body, operation
+from anello.web.operations import json_body, operation
 from anello.web.schemas import Inspect, Inspection, InspectionAnswer
 
 

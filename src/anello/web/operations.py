@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
-from starlette.responses import Response
 
 from anello.errors import (
     AnelloError,
@@ -33,15 +32,6 @@ SAID: Final = {
     500: "Not your doing",
     503: "Not possible at the moment; `Retry-After` says when to come again",
 }
-
-
-class JsonAnswer(Response):
-    """A model, as JSON."""
-
-    media_type = "application/json"
-
-    def __init__(self, model: BaseModel, status_code: int = 200) -> None:
-        super().__init__(model.model_dump_json(), status_code)
 
 
 def operation(
@@ -101,11 +91,15 @@ def also_head(route: APIRoute) -> list[APIRoute]:
 
 def json_body(model: type[BaseModel], examples: Mapping[str, Any]) -> dict[str, Any]:
     named = {name: {"value": value} for name, value in examples.items()}
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {
         "required": True,
-        "content": {"application/json": {"schema": schema, "examples": named}},
+        "content": {"application/json": {"schema": schema_of(model), "examples": named}},
     }
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, str]:
+    """Where the description has it: `description.BY_NAME` must list it."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def problems(errors: Sequence[type[AnelloError]]) -> dict[int | str, Any]:
@@ -119,11 +113,11 @@ def problems(errors: Sequence[type[AnelloError]]) -> dict[int | str, Any]:
     examples[500].setdefault(UNEXPECTED.error_code, UNEXPECTED)
     return {
         status: {
-            "model": Problem,
             "description": SAID[status],
             "content": {
                 "application/json": {
-                    "examples": {code: {"value": p.model_dump()} for code, p in by_code.items()}
+                    "schema": schema_of(Problem),
+                    "examples": {code: {"value": p.model_dump()} for code, p in by_code.items()},
                 }
             },
         }

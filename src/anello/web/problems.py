@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from anello.errors import (
     StoreUnavailable,
     TooManyRequests,
 )
+from anello.web.answers import JsonAnswer
 from anello.web.schemas import Problem
 
 STATUS: Final[dict[type[AnelloError], int]] = {
@@ -42,7 +43,8 @@ STATUS: Final[dict[type[AnelloError], int]] = {
 }
 """By error, or by its nearest ancestor here."""
 
-STORE_RETRY_S: Final = 5
+RETRY: Final = {"Retry-After": "5"}
+"""For what is not possible at the moment: some part of the server must recover first."""
 CLIENT_GONE: Final = 499
 """Nobody reads this status but the log."""
 
@@ -111,20 +113,18 @@ def invalid_parameters(errors: Sequence[Any]) -> InvalidParameters:
     return InvalidParameters(f"{name or 'body'}: {first['msg']}")
 
 
-def _respond(request: Request, problem: Problem, headers: dict[str, str]) -> Response:
+def _respond(request: Request, problem: Problem, headers: Mapping[str, str]) -> Response:
     request.state.error_code = problem.error_code
-    return Response(
-        problem.model_dump_json(), problem.status, headers, media_type="application/json"
-    )
+    return JsonAnswer(problem, problem.status, headers)
 
 
-def _headers_of(error: AnelloError) -> dict[str, str]:
+def _headers_of(error: AnelloError) -> Mapping[str, str]:
     if isinstance(error, InvalidApiKey):
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, TooManyRequests):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
     if isinstance(error, StoreUnavailable):
-        return {"Retry-After": str(STORE_RETRY_S)}
+        return RETRY
     return {}
 
 

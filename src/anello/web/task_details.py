@@ -7,8 +7,9 @@ from typing import Final
 
 from anello.errors import InvalidTaskId, OperationInvalid
 from anello.service.tasks import Task, TaskDetails
+from anello.web.answers import JsonAnswer
 from anello.web.auth import Call, Caller
-from anello.web.operations import JsonAnswer, operation
+from anello.web.operations import operation
 from anello.web.schemas import DetailedResults, TaskReport, TaskReportAnswer
 from anello.web.tasks import TaskId, checked_id, result_url
 

@@ -17,9 +17,10 @@ from anello.errors import (
     TaskTimeout,
 )
 from anello.service.tasks import Task
+from anello.web.answers import JsonAnswer
 from anello.web.auth import Call, Caller
 from anello.web.bodies import JsonBody, check, json_object
-from anello.web.operations import JsonAnswer, operation
+from anello.web.operations import operation
 from anello.web.resolution import resolve
 from anello.web.schemas import (
     POLLING_INTERVAL_MS,

@@ -27,7 +27,6 @@ class Matching:
 
     pattern: str
     wanted: str
-    format: str | None = None
 
     def __get_pydantic_core_schema__(
         self, source: type[Any], handler: GetCoreSchemaHandler
@@ -44,8 +43,7 @@ class Matching:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: JsonSchemaHandler
     ) -> JsonSchemaValue:
-        described = handler(schema) | {"pattern": f"^{self.pattern}$"}
-        return described | ({"format": self.format} if self.format else {})
+        return handler(schema) | {"pattern": f"^{self.pattern}$"}
 
 
 def _whole(value: object) -> object:
@@ -74,7 +72,6 @@ Url: TypeAlias = Annotated[
     Matching(
         r"[Hh][Tt][Tt][Pp][Ss]?://[^\u0000-\u0020/?#\u007F][^\u0000-\u001F\u007F]*",
         "must be an http:// or https:// address",
-        format="uri",
     ),
 ]
 ImageType: TypeAlias = Annotated[
