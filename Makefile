@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo serve test lint bench docs lock models
+.PHONY: demo serve test lint bench soak fuzz docs lock models
 
 demo: models
 	$(PY) examples/demo.py
@@ -23,6 +23,15 @@ lint: $(READY)
 
 bench: models
 	$(PY) benchmarks/run.py
+
+# Long runs against a server of their own, on loopback: crashes, then many clients; then hostile input.
+soak: models
+	$(PY) benchmarks/chaos.py
+	$(PY) benchmarks/load.py
+	$(PY) benchmarks/latency.py
+
+fuzz: models
+	$(PY) benchmarks/fuzz.py
 
 docs: models
 	$(PY) -m pytest tests/docs

@@ -12,7 +12,6 @@ import os
 import queue
 import signal
 import threading
-import traceback
 from collections.abc import Callable
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -22,6 +21,7 @@ from typing import Any
 import structlog
 
 from anello.errors import AnelloError, RuntimeFailure, TaskTimeout, WorkerDied
+from anello.faults import describe_error
 from anello.options import Finger
 from anello.service.drawing import Drawer, Drawn, Inspection, Job
 from anello.service.metrics import Metrics
@@ -109,17 +109,19 @@ class _Worker:
         self._lock = threading.Lock()  # around process, pipe and task, which other threads look at
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
-        self._ready = False
+        self._ready = self._closed = False
         self._task_id: str | None = None
 
     def start(self) -> None:
-        ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(
-            target=_serve, args=(self._make, theirs), name="anello drawing", daemon=True
-        )
-        process.start()
-        theirs.close()  # else the end of the process would not end the pipe
         with self._lock:
+            if self._closed:
+                return
+            ours, theirs = _SPAWN.Pipe()
+            process = _SPAWN.Process(
+                target=_serve, args=(self._make, theirs), name="anello drawing", daemon=True
+            )
+            process.start()
+            theirs.close()  # else the end of the process would not end the pipe
             self._process, self._pipe, self._ready = process, ours, False
 
     def is_ready(self) -> bool:
@@ -157,9 +159,12 @@ class _Worker:
         with self._lock:
             if self._task_id == task_id and self._process is not None:
                 self._process.kill()
+                self._process.join()  # one that is still dying must get no other call
 
     def close(self) -> None:
+        """End for good: a call that is going on, and every later one, raises WorkerDied."""
         with self._lock:
+            self._closed = True
             if self._process is not None:
                 self._process.kill()
 
@@ -168,19 +173,24 @@ class _Worker:
         if self._process is None or not self._process.is_alive():
             self._discard()
         pipe, process = self._pipe, self._process
-        assert pipe is not None
-        assert process is not None
+        if pipe is None or process is None:
+            raise OSError("it was closed")
         if not self._ready:
             if not wait([pipe, process.sentinel], START_TIMEOUT_S):
                 raise OSError("the drawing process does not start")
             error = pipe.recv()
             if error is not None:
+                self._end()  # what it misses may be there when the next call comes
                 raise error
             self._ready = True
         return pipe, process
 
     def _discard(self) -> None:
         """End the process, if it has not ended, and start another."""
+        self._end()
+        self.start()
+
+    def _end(self) -> None:
         with self._lock:
             process, pipe = self._process, self._pipe
             self._process, self._pipe, self._ready = None, None, False
@@ -189,7 +199,6 @@ class _Worker:
             process.kill()
             process.join()
             process.close()
-        self.start()
 
 
 def _serve(make: Callable[[], Drawer], pipe: Connection) -> None:
@@ -224,12 +233,7 @@ def _for_caller(error: Exception) -> AnelloError:
         return error.with_traceback(None)
     if isinstance(error, MemoryError):
         return RuntimeFailure("Out of memory", remedy="Use a smaller picture.")
-    frames = traceback.extract_tb(error.__traceback__)
-    log.error(
-        "drawing failed",
-        error=type(error).__name__,
-        at=[f"{frame.filename.rpartition('anello')[2]}:{frame.lineno}" for frame in frames],
-    )
+    log.error("drawing failed", error=describe_error(error))
     return RuntimeFailure()
 
 

@@ -13,7 +13,7 @@ from dbos import error as dbos_error
 from sqlalchemy.exc import DBAPIError
 
 from anello.errors import StoreUnavailable, WorkerDied
-from anello.service.retention import JobState, Retention
+from anello.service.retention import MAX_ATTEMPTS, JobState, Retention
 from anello.service.webhooks import Delivery, Webhooks
 from anello.service.work import Work
 
@@ -162,7 +162,8 @@ class Engine:
         def give_up(task_id: str, error: BaseException) -> None:
             work.give_up(task_id, error)
 
-        @DBOS.workflow(name=TASKS)
+        # A task that ends its server again and again is not begun again: `mend` gives it up.
+        @DBOS.workflow(name=TASKS, max_recovery_attempts=MAX_ATTEMPTS - 1)
         def task(task_id: str) -> None:
             self._under_way.add(task_id)
             try:

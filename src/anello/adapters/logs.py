@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
+from structlog.typing import EventDict
+
+from anello.faults import describe_error
 
 _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -13,6 +17,14 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 _QUIETER = ("alembic", "asyncio", "dbos", "httpcore", "httpx", "sqlalchemy", "uvicorn")
+
+
+def _describe(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """What broke and where, never with what values: those are clients' own."""
+    exc_info = event.pop("exc_info", None)
+    if isinstance(exc_info, tuple) and exc_info[1] is not None:
+        event["error"] = describe_error(exc_info[1])
+    return event
 
 
 def configure(*, quiet: bool = False) -> None:
@@ -30,8 +42,7 @@ def configure(*, quiet: bool = False) -> None:
             foreign_pre_chain=(*_SHARED, structlog.stdlib.add_logger_name),
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # What broke and where, never with what values: those are clients' own.
-                structlog.processors.format_exc_info,
+                _describe,
                 structlog.processors.JSONRenderer(),
             ],
         )

@@ -121,14 +121,14 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
         height = np.maximum(crown_height - lower, WORKING_RADIUS)
         middle = middle - (crown_height - height) * c * se
     reach_at = (tops - middle) / ce
-    if has_neighbours:
-        # Between two parts the silhouette may dip below the line: their near edges stay.
-        first, last = np.flatnonzero(reach_at > 0)[[0, -1]]
-        reach_at[first:last] = np.maximum(reach_at[first:last], GAP_REACH * reach)
     inside = np.flatnonzero(reach_at > 0)
     if len(inside) < 3:
         return None
-    kept = slice(inside[0], inside[-1] + 1)
+    first, last = inside[0], inside[-1]
+    if has_neighbours:
+        # Between two parts the silhouette may dip below the line: their near edges stay.
+        reach_at[first:last] = np.maximum(reach_at[first:last], GAP_REACH * reach)
+    kept = slice(first, last + 1)
     return Head(
         *(
             (v[kept] / scale).astype(np.float32)

@@ -360,7 +360,7 @@ def _scaled(rgb: Bytes, gains: Float64) -> Bytes:
 def _tiles(view: _View) -> Iterator[_View]:
     height, width = view.rgb.shape[:2]
     for share in _TILE_SHARES:
-        side = round(max(height, width) * share)
+        side = max(1, round(max(height, width) * share))
         step = max(1, round(side * (1 - _TILE_OVERLAP)))
         for y in range(0, max(1, height - side + step), step):
             for x in range(0, max(1, width - side + step), step):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -35,13 +36,8 @@ SKUS: Final = {
     "AI Ring Virtual Try-On, stacked rings": STACKED_UNITS,
 }
 
-StartingToken = Annotated[
-    str | None,
-    Query(
-        description="`next_token` of the page before; absent, empty or `null`: the first page.",
-        max_length=32,
-    ),
-]
+TOKEN: Final = re.compile(r"[0-9]{1,18}")
+TOKEN_WORDS: Final = "`next_token` of the page before; absent, empty or `null`: the first page."
 
 
 def get_credit(call: CallV1) -> JsonAnswer:
@@ -53,7 +49,10 @@ def get_credit(call: CallV1) -> JsonAnswer:
 def get_credit_history(
     call: CallV1,
     page_size: Annotated[int, Query(ge=1, le=30)] = 20,
-    starting_token: StartingToken = None,
+    starting_token: Annotated[
+        str | None,
+        Query(description=TOKEN_WORDS, json_schema_extra={"pattern": "^(null|[0-9]{1,18})?$"}),
+    ] = None,
 ) -> JsonAnswer:
     """Every change of units, newest first."""
     after = _number(starting_token)
@@ -64,12 +63,14 @@ def get_credit_history(
 def get_feature_cost(
     call: Call,
     page_size: Annotated[int, Query(ge=1, le=20)] = 20,
-    starting_token: StartingToken = None,
+    starting_token: Annotated[
+        str | None, Query(description=TOKEN_WORDS, json_schema_extra={"pattern": "^(null|[01])?$"})
+    ] = None,
 ) -> JsonAnswer:
     """What a task costs, in units."""
     first = _number(starting_token) or 0
     if first >= len(SKUS):
-        raise InvalidParameters("starting_token: not one that a page before has given")
+        raise _unknown_token()
     return JsonAnswer(PricesAnswer(result=_prices(call, first, page_size)))
 
 
@@ -112,11 +113,15 @@ def _prices(call: Caller, first: int, page_size: int) -> Prices:
 
 def _number(token: str | None) -> int | None:
     """Tokens are numbers; the first page has none."""
-    if token in (None, "", "null"):
+    if token is None or token in ("", "null"):
         return None
-    if not (token.isascii() and token.isdigit()) or int(token) >= 2**63:
-        raise InvalidParameters("starting_token: not one that a page before has given")
+    if not TOKEN.fullmatch(token):
+        raise _unknown_token()
     return int(token)
+
+
+def _unknown_token() -> InvalidParameters:
+    return InvalidParameters("starting_token: not one that a page before has given")
 
 
 ROUTES: Final = [

@@ -19,7 +19,7 @@ from anello.web import (
 )
 from anello.web.description import new_app
 from anello.web.edge import Edge
-from anello.web.headers import OpenToPages
+from anello.web.headers import Preflight
 from anello.web.limits import Limits
 from anello.web.metrics import RequestMetrics
 from anello.web.problems import HANDLERS
@@ -53,5 +53,5 @@ def _layers(services: Services) -> list[Middleware]:
     """From the outside in."""
     return [
         Middleware(Edge, metrics=RequestMetrics(services.metrics.registry)),
-        Middleware(OpenToPages),
+        Middleware(Preflight),
     ]

@@ -9,8 +9,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from anello.web.headers import secure
-from anello.web.log import describe_error
+from anello.faults import describe_error
+from anello.web.headers import complete
 from anello.web.metrics import RequestMetrics
 from anello.web.problems import CLIENT_GONE, UNEXPECTED
 from anello.web.request_id import RequestIds
@@ -126,7 +126,7 @@ class Exchange:
 
     def _complete(self, headers: MutableHeaders) -> None:
         headers["x-request-id"] = self._request_id
-        secure(headers)
+        complete(headers, self._scope["path"])
         for name, value in self._state.get("rate_limit", ()):
             headers[name] = value
         if self._state.get("close") or self._is_waiting():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 CONTENT_POLICY: Final = "; ".join(
     [
@@ -47,36 +47,30 @@ PREFLIGHT: Final = {
 }
 
 
-class OpenToPages:
-    """CORS: any page may call the API, send uploads, and read results."""
+def complete(headers: MutableHeaders, path: str) -> None:
+    """What every answer says; a page may have set rules of its own."""
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
+    if path.startswith(OPEN_PATHS):
+        headers.update(ALLOWED)
+    if headers.get("content-type", "").startswith("text/html"):
+        headers["X-Frame-Options"] = "DENY"
+        headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+
+
+class Preflight:
+    """Answers browsers that ask whether a page may call."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(OPEN_PATHS):
-            await self._app(scope, receive, send)
-            return
-
-        async def send_open(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(ALLOWED)
-            await send(message)
-
-        if scope["method"] == "OPTIONS":
-            await _answer_preflight(send_open)
+        is_asked = scope["type"] == "http" and scope["method"] == "OPTIONS"
+        if is_asked and scope["path"].startswith(OPEN_PATHS):
+            await _answer_preflight(send)
         else:
-            await self._app(scope, receive, send_open)
-
-
-def secure(headers: MutableHeaders) -> None:
-    """What every answer says; a page may have set rules of its own."""
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
-    if headers.get("content-type", "").startswith("text/html"):
-        headers["X-Frame-Options"] = "DENY"
-        headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+            await self._app(scope, receive, send)
 
 
 async def _answer_preflight(send: Send) -> None:

@@ -66,8 +66,8 @@ def to_reference(name: str) -> Reference:
 
 def _references(urls: Iterable[str | None], ids: Iterable[str | None]) -> list[Reference | None]:
     """Urls, then ids, with the gaps they have."""
-    return [(url and Reference("url", url)) or None for url in urls] + [
-        (file_id and Reference("id", file_id)) or None for file_id in ids
+    return [Reference("url", url) if url else None for url in urls] + [
+        Reference("id", file_id) if file_id else None for file_id in ids
     ]
 
 
@@ -102,7 +102,9 @@ def _one_of(
                 f"{field}_url and {field}_id: only one may be given",
                 remedy="Leave one of them out.",
             )
-    return flat[0] if flat else (named and to_reference(named)) or None
+    if flat:
+        return flat[0]
+    return to_reference(named) if named else None
 
 
 # --- the rings ------------------------------------------------------------------------------------

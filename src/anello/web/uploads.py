@@ -37,10 +37,17 @@ async def upload_file(
     """
     services: Services = request.app.state.services
     services.links.check(f"/uploads/{file_id}", expires, signature)
+    try:
+        await _take(request, services, file_id)
+    except OSError as error:  # nowhere to put the bytes: a full disk
+        raise StoreUnavailable() from error
+    return Response()
+
+
+async def _take(request: Request, services: Services, file_id: str) -> None:
     with SpooledTemporaryFile(MEMORY_BYTES) as spool:
         size_bytes = await _spool(request, UploadFile(cast(BinaryIO, spool)))
         await run_in_threadpool(services.files.accept, file_id, cast(BinaryIO, spool), size_bytes)
-    return Response()
 
 
 async def _spool(request: Request, spool: UploadFile) -> int:

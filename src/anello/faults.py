@@ -1,4 +1,4 @@
-"""What the log says of an unexpected error."""
+"""What the log says of an error that nobody expected."""
 
 from __future__ import annotations
 
