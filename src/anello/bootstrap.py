@@ -171,8 +171,10 @@ def _alone(data: Path) -> Iterator[None]:
             f"Another server is at work in {data}",
             remedy="Stop it first, or give this one another --data.",
         ) from None
-    with lock:
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _make_folder(folder: Path) -> None:

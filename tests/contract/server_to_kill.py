@@ -1,7 +1,8 @@
 """The whole service in a process that tests may kill: only its drawing and posting are played.
 
 In its folder, the file ``wait`` makes drawing wait until it is gone, and ``deaf`` makes every
-receiver of webhooks answer 500. What was drawn and posted is written down, a line each.
+receiver of webhooks answer 500, which is tried again after 3 seconds. What was drawn and posted is
+written down, a line each.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from parts import answer, drawn
 
 from anello import bootstrap, config
 from anello.adapters.http_out import Answer
+from anello.service import webhooks
 from anello.service.drawing import Drawn, Job
 
 
@@ -61,6 +63,7 @@ class Outgoing:
 
 
 def main() -> None:
+    webhooks.DELAYS_S = (3, 3, 3, 3, 3, 3, 3, 3, 3)
     bootstrap.Compute = Drawing  # type: ignore[assignment,misc]
     bootstrap.OutgoingHttp = Outgoing  # type: ignore[assignment,misc]
     services = bootstrap.build(config.load(data=FOLDER / "data"))

@@ -445,11 +445,11 @@ def test_whatever_is_accepted_ends_though_the_server_is_stopped_and_killed(
 
         # They go on, and then the server is killed. Meanwhile one more task is accepted.
         server.start()
-        until(lambda: Counter(server.notes("drawn"))[second.id] == 2, "the drawing once more")
+        until(lambda: len(server.notes("drawn")) == 1 + 2 + 2, "the drawing of two once more")
         server.kill()
         fourth = create()
         ((delivery, _),) = services.webhooks.deliveries(endpoint.id, 10)
-        assert (delivery.status, delivery.tries) == ("pending", 1)
+        assert delivery.status == "pending"
         deaf.unlink()
         wait.unlink()
 
@@ -460,10 +460,9 @@ def test_whatever_is_accepted_ends_though_the_server_is_stopped_and_killed(
             return [services.tasks.poll(account, task.id).status for task in tasks]
 
         until(lambda: statuses() == ["success"] * 5, "the end of all tasks")
-        assert Counter(server.notes("drawn")) == {
-            **{told.id: 1, first.id: 3, second.id: 3},
-            **{third.id: 1, fourth.id: 1},
-        }
+        n_drawn = Counter(server.notes("drawn"))
+        assert set(n_drawn) == {task.id for task in tasks}
+        assert n_drawn.total() == 1 + 2 + 2 + 4  # none once more after its end
         assert services.accounts.audit() == []
         assert [g.available for g in services.accounts.grants(account)] == [5]
 
