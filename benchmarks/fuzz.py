@@ -15,7 +15,6 @@ import copy
 import hashlib
 import json
 import random
-import socket
 import sys
 import time
 from collections import Counter
@@ -26,14 +25,13 @@ from typing import Any
 
 import requests
 import service
-from client import DELETE, FILES, PRICES, RING, Client, Json, merged
+from client import DELETE, FILES, PRICES, RING, Client, Json, bare_answer, merged
 from pictures import HAND, half_ring_mask, pixels, png
 from pictures import RING as RING_JPEG
 from receiver import Receiver
 from server import Server, until
 
 KEPT = Path(__file__).resolve().parent / "out" / "fuzz"
-ANSWER_LIMIT_S = 30.0
 TASKS_AT_ONCE = 40
 GROWTH_LIMIT, GROWTH_ALLOWANCE_MB = 1.15, 20.0
 """Memory after the second half over that after the first; and what does not count."""
@@ -281,21 +279,11 @@ def fuzz_headers(
 
 
 def status_of(server: Server, raw: bytes) -> str:
-    """The first answer's status; how it went where there is none."""
-    answer = b""
+    """The answer's status; how it went where there is none."""
     try:
-        with socket.create_connection(("127.0.0.1", server.port), ANSWER_LIMIT_S) as connection:
-            connection.settimeout(ANSWER_LIMIT_S)
-            connection.sendall(raw)
-            connection.shutdown(socket.SHUT_WR)
-            while chunk := connection.recv(65536):
-                answer += chunk
-                if b"\r\n\r\n" in answer and not answer.startswith(b"HTTP/1.1 100"):
-                    break
+        answer = bare_answer(server.port, raw)
     except TimeoutError:
         return "no end"
-    except ConnectionError:
-        pass
     return answer.split(b" ", 2)[1].decode("latin-1") if b" " in answer else "closed"
 
 

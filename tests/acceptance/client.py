@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -231,6 +233,37 @@ def refused(response: requests.Response, status: int, code: str) -> str:
     assert isinstance(body["error"], str), said
     assert body["error"], said
     return str(body["error"])
+
+
+QUIET_S = 0.5
+"""A server that is silent for so long waits for more of the request."""
+
+
+def bare_answer(port: int, raw: bytes) -> bytes:
+    """The head of what a server says to these bytes; empty when it closes without a word.
+
+    Raises TimeoutError when it does neither, though it was told that no more is coming.
+    """
+    answer = b""
+    with (
+        socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection,
+        suppress(ConnectionError),
+    ):
+        connection.sendall(raw)
+        connection.settimeout(QUIET_S)
+        while b"\r\n\r\n" not in answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"):
+            try:
+                chunk = connection.recv(65536)
+            except TimeoutError:
+                if connection.gettimeout() == PATIENCE_S:
+                    raise
+                connection.shutdown(socket.SHUT_WR)
+                connection.settimeout(PATIENCE_S)
+                continue
+            if not chunk:
+                break
+            answer += chunk
+    return answer
 
 
 def new_name(what: str) -> str:

@@ -85,7 +85,6 @@ class QueueDouble:
         self.jobs: dict[str, JobState] = {}
         self.started: list[str] = []
         self.restarted: list[str] = []
-        self.stopped: list[str] = []
         self.delays_s: dict[str, float] = {}
         self.error: Exception | None = None
         self.on_start: Callable[[str], None] = lambda _: None
@@ -97,9 +96,6 @@ class QueueDouble:
         self.jobs.pop(task_id, None)
         self.restarted.append(task_id)
         self._start(task_id)
-
-    def stop_task(self, task_id: str) -> None:
-        self.stopped.append(task_id)
 
     def start_delivery(self, delivery: Delivery, delay_s: float) -> None:
         if delivery.job not in self.jobs:

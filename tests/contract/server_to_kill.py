@@ -17,6 +17,7 @@ from typing import Any
 from parts import answer, drawn
 
 from anello import bootstrap, config
+from anello.adapters import logs
 from anello.adapters.http_out import Answer
 from anello.service import webhooks
 from anello.service.drawing import Drawn, Job
@@ -63,6 +64,7 @@ class Outgoing:
 
 
 def main() -> None:
+    logs.configure()  # to stderr
     webhooks.DELAYS_S = (3, 3, 3, 3, 3, 3, 3, 3, 3)
     bootstrap.Compute = Drawing  # type: ignore[assignment,misc]
     bootstrap.OutgoingHttp = Outgoing  # type: ignore[assignment,misc]

@@ -61,9 +61,6 @@ class Jobs:
         self._client.delete_workflow(task_id)
         self.start_task(task_id)
 
-    def stop_task(self, task_id: str) -> None:
-        self._client.cancel_workflow(task_id)
-
     def start_delivery(self, delivery: Delivery, delay_s: float) -> None:
         options: Any = {
             "workflow_name": WEBHOOKS,

@@ -50,5 +50,8 @@ def configure(*, quiet: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # DBOS gives itself a handler with words of its own, unless it has one.
+    queue = logging.getLogger("dbos")
+    queue.handlers[:], queue.propagate = [handler], False
     for name in _QUIETER:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -107,10 +107,6 @@ class TaskQueue(Protocol):
         """Have the task worked on; once, however often it is said."""
         ...
 
-    def stop_task(self, task_id: str) -> None:
-        """Spend no more work on it, if that can be."""
-        ...
-
 
 class StopDraw(Protocol):
     def stop(self, task_id: str) -> None:
@@ -219,8 +215,7 @@ class Tasks:
             _own(connection, account_id, task_id)
         if not self.fail(task_id, Cancelled()):
             raise OperationInvalid("The task has ended already")
-        self._queue.stop_task(task_id)
-        self._draw.stop(task_id)
+        self._draw.stop(task_id)  # one that still waits ends as soon as its turn comes
         with self._records.read() as connection:
             return _own(connection, account_id, task_id)
 
