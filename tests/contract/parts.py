@@ -67,9 +67,15 @@ class Clock:
 
     def __init__(self) -> None:
         self._ahead_s = 0.0
+        self._stopped_at: float | None = None
 
     def time(self) -> float:
-        return time.time() + self._ahead_s
+        now = time.time() if self._stopped_at is None else self._stopped_at
+        return now + self._ahead_s
+
+    def stop(self) -> None:
+        """From now on it goes on only when it is told to."""
+        self._stopped_at = time.time()
 
     def perf_counter(self) -> float:
         return time.perf_counter()

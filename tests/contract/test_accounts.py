@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from parts import Clock, Rooms, at_once, new_rooms
 from sqlalchemy import select
@@ -319,7 +319,10 @@ class Running:
 
 
 class Ledger(RuleBasedStateMachine):
-    """Units given, held, charged, released, expired, in any order and from many threads."""
+    """Units given, held, charged, released, expired, in any order and from many threads.
+
+    Who wins a race is left to chance, so no choice of what comes next depends on it.
+    """
 
     def __init__(self, rooms: Rooms, clock: Clock) -> None:
         super().__init__()
@@ -388,7 +391,6 @@ class Ledger(RuleBasedStateMachine):
         else:
             self.hold(account, self.rooms.new_task(account, n_rings).id, units)
 
-    @precondition(lambda self: any(self.free(account) for account in self.names))
     @rule(which=accounts)
     def create_many_at_once(self, which: int) -> None:
         account = list(self.names)[which]
@@ -409,14 +411,13 @@ class Ledger(RuleBasedStateMachine):
                 for id in task_ids
             }
 
-    @precondition(lambda self: self.running)
-    @rule(data=st.data(), ending=st.sampled_from(["succeed", "fail", "cancel"]))
-    def end(self, data: Any, ending: str) -> None:
-        task_id = data.draw(st.sampled_from(sorted(self.running)))
-        assert self._ending(task_id, ending)() is not False
-        self.settle(task_id, is_charged=ending == "succeed")
+    @rule(which=st.integers(0, 99), ending=st.sampled_from(["succeed", "fail", "cancel"]))
+    def end(self, which: int, ending: str) -> None:
+        if self.running:
+            task_id = list(self.running)[which % len(self.running)]
+            assert self._ending(task_id, ending)() is not False
+            self.settle(task_id, is_charged=ending == "succeed")
 
-    @precondition(lambda self: self.running)
     @rule()
     def end_all_in_a_race(self) -> None:
         """Each is ended three ways at once: one of them wins."""
@@ -440,13 +441,13 @@ class Ledger(RuleBasedStateMachine):
             "cancel": lambda: tasks.cancel(account, task_id),
         }[ending]
 
-    @precondition(lambda self: self.ended)
     @rule()
     def end_and_delete_what_has_ended(self) -> None:
-        account, task_id = self.ended.pop()
-        assert not self.rooms.tasks.fail(task_id, PhotoDetectionFail())
-        assert not self.rooms.tasks.succeed(task_id, self.rooms.success(task_id))
-        self.rooms.tasks.delete(account, task_id)
+        if self.ended:
+            account, task_id = self.ended.pop()
+            assert not self.rooms.tasks.fail(task_id, PhotoDetectionFail())
+            assert not self.rooms.tasks.succeed(task_id, self.rooms.success(task_id))
+            self.rooms.tasks.delete(account, task_id)
 
     @rule(seconds=st.sampled_from([9, 90, 900]))
     def wait(self, seconds: int) -> None:
@@ -476,6 +477,7 @@ class Ledger(RuleBasedStateMachine):
 
 
 def test_the_ledger_adds_up_whatever_happens(tmp_path: Path, template: Path, clock: Clock) -> None:
+    clock.stop()
     folders = iter(tmp_path / str(number) for number in range(10_000))
     run_machine(
         lambda: Ledger(new_rooms(next(folders), template), clock),

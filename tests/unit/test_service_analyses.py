@@ -145,6 +145,7 @@ def test_the_engine_is_known_by_its_code(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_was_kept_is_found(kept: Analyses, store: Memory) -> None:
     found = Found(array(100), {"angle": 0.25})
     kept.keep("hand", "c1", found, is_new=True)
+    kept.save()
     assert kept.get("hand", "c1") is found
     other_process = Analyses(store, SECRET, ROOM).get("hand", "c1")
     assert other_process is not found
@@ -154,6 +155,7 @@ def test_what_was_kept_is_found(kept: Analyses, store: Memory) -> None:
 
 def test_kinds_and_contents_are_not_mixed_up(kept: Analyses) -> None:
     kept.keep("hand", "c1", Found(1), is_new=True)
+    kept.save()
     assert kept.get("ring", "c1") is None
     assert kept.get("hand", "c2") is None
 
@@ -166,6 +168,7 @@ def test_what_is_not_new_is_not_stored_again(kept: Analyses, store: Memory) -> N
 def test_where_analyses_came_from_is_counted(kept: Analyses, store: Memory) -> None:
     kept.get("hand", "c1")
     kept.keep("hand", "c1", Found(1), is_new=True)
+    kept.save()
     kept.get("hand", "c1")
     kept.get("hand", "c1")
     kept.get("ring", "c1")
@@ -184,6 +187,7 @@ def test_a_store_out_of_reach_costs_time_only(kept: Analyses, store: Memory) -> 
     found = Found(1)
     assert kept.get("hand", "c1") is None
     kept.keep("hand", "c1", found, is_new=True)
+    kept.save()
     assert kept.get("hand", "c1") is found
 
 
@@ -224,6 +228,7 @@ def test_what_is_larger_than_all_the_room_is_in_the_store_only(
 ) -> None:
     kept.keep("ring", "small", array(100), is_new=False)
     kept.keep("ring", "large", array(ROOM + 1), is_new=True)
+    kept.save()
     assert kept.bytes_in_memory == 100
     assert np.array_equal(kept.get("ring", "large"), array(ROOM + 1))
     assert kept.counts == {("ring", "store"): 1}
@@ -256,6 +261,7 @@ class Bomb:
 def test_a_bomb_would_go_off(kept: Analyses, store: Memory, tmp_path: Path) -> None:
     """The tests below can fail: signed by us, the very same bytes are unpickled."""
     kept.keep("hand", "c1", Bomb(tmp_path / "mark"), is_new=True)
+    kept.save()
     Analyses(store, SECRET, ROOM).get("hand", "c1")
     assert (tmp_path / "mark").exists()
 
@@ -265,11 +271,16 @@ def test_bytes_that_are_not_ours_are_never_unpickled(
 ) -> None:
     mark = tmp_path / "mark"
     key, bomb = analysis_key("hand", "c1"), pickle.dumps(Bomb(mark))
-    Analyses(store, "another secret", ROOM).keep("hand", "c1", Bomb(mark), is_new=True)
+    foreign = Analyses(store, "another secret", ROOM)
+    foreign.keep("hand", "c1", Bomb(mark), is_new=True)
+    foreign.save()
     foreign = store.objects[key]
     kept.keep("hand", "c1", Found(1), is_new=True)
+    kept.save()
     kept.keep("ring", "c1", Bomb(mark), is_new=True)
+    kept.save()
     kept.keep("hand", "c2", Bomb(mark), is_new=True)
+    kept.save()
     ours = store.objects[key]
     for forged in (
         foreign,
@@ -291,6 +302,7 @@ def test_bytes_that_are_not_ours_are_never_unpickled(
 def test_no_bit_can_be_changed(kept: Analyses, store: Memory) -> None:
     key = analysis_key("hand", "c1")
     kept.keep("hand", "c1", Found(5), is_new=True)
+    kept.save()
     ours = store.objects[key]
     reader = Analyses(store, SECRET, ROOM)
     assert reader.get("hand", "c1").pixels == 5

@@ -66,6 +66,7 @@ class Analyses:
         self._store = store
         self._secret = secret.encode()
         self._memory: LRUCache[tuple[Kind, str], Any] = LRUCache(max_bytes, getsizeof=size_bytes)
+        self._unsaved: list[tuple[str, Any]] = []
         self.counts: Counter[tuple[Kind, Origin]] = Counter()
 
     @property
@@ -81,13 +82,18 @@ class Analyses:
         return found
 
     def keep(self, kind: Kind, content_id: str, analysis: Any, *, is_new: bool) -> None:
-        """Hold it in memory, at the size it has by now; what is new goes to the store too."""
+        """Hold it in memory, at the size it has by now; `save` puts what is new into the store."""
         try:
             self._memory[kind, content_id] = analysis
         except ValueError:  # larger than all the room there is
             self._memory.pop((kind, content_id), None)
         if is_new:
-            self._save(analysis_key(kind, content_id), analysis)
+            self._unsaved.append((analysis_key(kind, content_id), analysis))
+
+    def save(self) -> None:
+        """Put what is new into the store: that can wait until whoever asked has the answer."""
+        while self._unsaved:
+            self._save(*self._unsaved.pop())
 
     def _load(self, key: str) -> Any:
         try:

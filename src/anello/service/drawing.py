@@ -76,7 +76,6 @@ class Drawer:
 
     def draw(self, job: Job) -> Drawn:
         """Raises an AnelloError that says what is wrong with the pictures."""
-        self._analyses.counts.clear()
         hand_id = content_id(job.hand, job.hand_mask)
         ring_ids = [_ring_id(ring) for ring in job.rings]
         known_hand = self._analyses.get("hand", hand_id)
@@ -108,6 +107,11 @@ class Drawer:
             Counter(self._analyses.counts),
             self._analyses.bytes_in_memory,
         )
+
+    def rest(self) -> None:
+        """What can wait until the answer is out."""
+        self._analyses.counts.clear()
+        self._analyses.save()
 
     def inspect_hand(self, image: bytes, finger: Finger | None, overlay: bool) -> Inspection:
         """Whether a hand photo will do, check by check; what can't be read at all is said too."""
