@@ -14,19 +14,17 @@ import structlog
 from filelock import FileLock, Timeout
 from sqlalchemy import select
 
-from anello.adapters import engine, logs
+from anello.adapters import engine
 from anello.adapters.compute import Compute
 from anello.adapters.database import Database, prepare_queue_file
+from anello.adapters.drawers import new_drawer
 from anello.adapters.engine import Engine, Jobs
 from anello.adapters.http_out import OutgoingHttp
 from anello.adapters.store import FolderStore
 from anello.config import Settings, WebSettings
 from anello.errors import RuntimeFailure
-from anello.models import load_models, quiet_stderr
 from anello.service import records
 from anello.service.accounts import Accounts
-from anello.service.analyses import Analyses
-from anello.service.drawing import Drawer
 from anello.service.files import Files
 from anello.service.inspections import Inspections
 from anello.service.links import Links
@@ -150,14 +148,6 @@ def running(services: Services) -> Iterator[None]:
                 # would end their drawing processes under their hands, and fail them.
                 log.warning("stopped with tasks under way")
                 os._exit(0)
-
-
-def new_drawer(store_folder: Path, secret: str, analyses_bytes: int) -> Drawer:
-    """Built within a drawing process."""
-    logs.configure()
-    with quiet_stderr():
-        load_models()
-    return Drawer(Analyses(FolderStore(store_folder), secret, analyses_bytes))
 
 
 @contextmanager

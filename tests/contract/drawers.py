@@ -39,9 +39,6 @@ class ByName:
         picture = getattr(self, image.decode())(b"")
         return Inspection({"picture": picture, "overlay": overlay}, b"overlay")
 
-    def rest(self) -> None:
-        pass
-
     # --- verbs ---
 
     def echo(self, data: bytes) -> bytes:

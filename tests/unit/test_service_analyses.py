@@ -24,7 +24,7 @@ from anello.service.analyses import (
     engine_version,
     size_bytes,
 )
-from anello.service.files import Stored
+from anello.service.objects import Stored
 
 SECRET = "secret of the tests"
 ROOM = 10_000

@@ -225,7 +225,6 @@ def _serve(make: Callable[[], Drawer], pipe: Connection) -> None:
         except Exception as error:
             answer = (None, _for_caller(error))
         pipe.send(answer)
-        drawer.rest()
 
 
 def _for_caller(error: Exception) -> AnelloError:

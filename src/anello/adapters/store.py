@@ -11,7 +11,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
 from anello.errors import NotFound, StoreUnavailable
-from anello.service.files import Stored
+from anello.service.objects import Stored
 
 
 class FolderStore:
@@ -29,6 +29,8 @@ class FolderStore:
     def put(self, key: str, data: bytes) -> None:
         with _said():
             self._store.put(key, data)
+            for written in (path := self._folder / key, path.parent):  # on the disk, as rows are
+                _sync(written)
 
     def get(self, key: str) -> bytes:
         with _said():
@@ -64,6 +66,14 @@ class FolderStore:
         if not path.is_file():
             raise NotFound("There is no such object")
         return path
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

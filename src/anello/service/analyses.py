@@ -19,7 +19,7 @@ from typing import Any, Literal, cast
 from cachetools import LRUCache
 
 from anello.errors import NotFound, StoreUnavailable
-from anello.service.files import ObjectStore
+from anello.service.objects import ObjectStore
 
 Kind = Literal["hand", "ring"]
 Origin = Literal["memory", "store", "computed"]
@@ -91,7 +91,7 @@ class Analyses:
             self._unsaved.append((analysis_key(kind, content_id), analysis))
 
     def save(self) -> None:
-        """Put what is new into the store: that can wait until whoever asked has the answer."""
+        """Put what is new into the store; from another thread than the rest, if need be."""
         while self._unsaved:
             self._save(*self._unsaved.pop())
 

@@ -6,6 +6,7 @@ It knows no task and no table; whoever asks for a picture may end it at any time
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -76,6 +77,7 @@ class Drawer:
 
     def draw(self, job: Job) -> Drawn:
         """Raises an AnelloError that says what is wrong with the pictures."""
+        self._analyses.counts.clear()
         hand_id = content_id(job.hand, job.hand_mask)
         ring_ids = [_ring_id(ring) for ring in job.rings]
         known_hand = self._analyses.get("hand", hand_id)
@@ -94,8 +96,11 @@ class Drawer:
             if known is not None or worn.options.anchors is None:  # anchors measure it anew
                 self._analyses.keep("ring", ring_id, known or worn.ring, is_new=known is None)
         watch = Stopwatch()
-        with watch("encode"):
+        # Side by side, but before the answer: a deleted task must leave nothing to be saved later.
+        with watch("encode"), ThreadPoolExecutor(max_workers=1) as beside:
+            saved = beside.submit(self._analyses.save)
             picture, mask = result.encode(), _encode_mask(result.ring_mask)
+            saved.result()
         timings = {**result.report.timings_ms, **watch.timings_ms}
         return Drawn(
             picture,
@@ -107,11 +112,6 @@ class Drawer:
             Counter(self._analyses.counts),
             self._analyses.bytes_in_memory,
         )
-
-    def rest(self) -> None:
-        """What can wait until the answer is out."""
-        self._analyses.counts.clear()
-        self._analyses.save()
 
     def inspect_hand(self, image: bytes, finger: Finger | None, overlay: bool) -> Inspection:
         """Whether a hand photo will do, check by check; what can't be read at all is said too."""

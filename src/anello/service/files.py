@@ -4,52 +4,20 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from sqlalchemy import ColumnElement, Connection, exists, select
 
 from anello.errors import Conflict, InvalidParameters, NotFound
 from anello.service import records
+from anello.service.objects import ObjectStore
 from anello.service.records import Records
 from anello.service.requests import NewFile
 
 UPLOADS = "files/"
 """Where uploads lie in the store."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """An object of the store, as its listing has it. at : when it was written, epoch seconds."""
-
-    key: str
-    size_bytes: int
-    at: float
-
-
-class ObjectStore(Protocol):
-    """Bytes by key. Keys are ours: never a client's file name.
-
-    Each verb raises StoreUnavailable when the store can't be used; nothing is ever half written.
-    """
-
-    def put(self, key: str, data: bytes) -> None: ...
-
-    def get(self, key: str) -> bytes:
-        """Raises NotFound."""
-        ...
-
-    def delete(self, key: str) -> None:
-        """Deleting a missing key is fine."""
-        ...
-
-    def list(self, prefix: str) -> Iterator[Stored]: ...
-
-    def path(self, key: str) -> Path:
-        """The file on this machine. Raises NotFound."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

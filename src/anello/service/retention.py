@@ -17,7 +17,8 @@ from sqlalchemy import delete, exists, select
 from anello.errors import RuntimeFailure
 from anello.service import records
 from anello.service.analyses import ANALYSES, engine_version
-from anello.service.files import UPLOADS, ObjectStore
+from anello.service.files import UPLOADS
+from anello.service.objects import ObjectStore
 from anello.service.records import Records
 from anello.service.tasks import RESULTS, Tasks
 from anello.service.webhooks import Webhooks

@@ -29,8 +29,8 @@ from anello.errors import (
 )
 from anello.service import accounts, files, records, webhooks
 from anello.service.analyses import analysis_keys
-from anello.service.files import ObjectStore
 from anello.service.metrics import Metrics
+from anello.service.objects import ObjectStore
 from anello.service.records import Records
 from anello.service.requests import TaskRequest
 from anello.service.webhooks import Webhooks
@@ -42,6 +42,8 @@ RESULTS = "results/"
 SINGLE_UNITS, STACKED_UNITS = 1, 2
 """What a task costs with one ring, and with more (the wire)."""
 QUEUE_FULL_RETRY_S = 5.0
+PURGED_AT_ONCE = 100
+"""Tasks removed in one transaction: nobody can create one meanwhile."""
 
 Status = Literal["running", "success", "error"]
 
@@ -346,7 +348,7 @@ class Tasks:
                 records.tasks.c.created_at < created_before,
             )
 
-    def purge(self, created_before: float, limit: int = 1000) -> int:
+    def purge(self, created_before: float, limit: int = PURGED_AT_ONCE) -> int:
         """Remove ended tasks created before a time, oldest first; how many."""
         keys: list[str] = []
         with self._records.write() as connection:

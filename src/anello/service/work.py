@@ -23,8 +23,9 @@ from anello.errors import (
     WorkerDied,
 )
 from anello.service.drawing import Drawn, Job, RingJob
-from anello.service.files import Files, ObjectStore
+from anello.service.files import Files
 from anello.service.metrics import Metrics
+from anello.service.objects import ObjectStore
 from anello.service.requests import Reference, TaskRequest
 from anello.service.tasks import RESULTS, Success, Task, Tasks
 
