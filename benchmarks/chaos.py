@@ -37,6 +37,7 @@ def main() -> None:
     for name, value in (
         ("tasks accepted and ended", len(outcome.ended)),
         ("of them in success", outcome.n_success),
+        ("given up, for they were under way in too many crashes", outcome.n_given_up),
         ("kills", outcome.kills),
         ("webhook messages", len(outcome.messages)),
         ("of them told more than once, attempts", repeats),

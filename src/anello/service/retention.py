@@ -31,7 +31,7 @@ ORPHAN_S = 3600.0
 """An object this young may still be on its way to its row."""
 FINISHED_JOBS_S = 24 * 3600.0
 """How long the queue remembers jobs that are done."""
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 10
 """Runs of a task before it is given up: something about it ends servers."""
 
 JobState = Literal["waiting", "running", "ended"]
