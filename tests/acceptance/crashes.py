@@ -21,7 +21,7 @@ GONE = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedE
 LONGEST_MOMENT_S = 2.0
 """From the beginning of a turn, when its tasks are created, to its kill at the latest."""
 GIVEN_UP = "RUNTIME_ERROR"
-MAX_ATTEMPTS = 5
+MAX_ATTEMPTS = 10
 """A task that was under way in so many crashes may be taken for their cause, and given up."""
 REFUSED_SHARE = 0.2
 """Webhook attempts that the receiver answers with 500."""
