@@ -169,7 +169,7 @@ def _alone(data: Path) -> Iterator[None]:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # photos of people are in it
     except OSError as error:
         raise RuntimeFailure(
             f"The data folder {folder} can't be made: {error.strerror}",

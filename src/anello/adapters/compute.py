@@ -16,15 +16,18 @@ from collections.abc import Callable
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from anello.errors import AnelloError, RuntimeFailure, TaskTimeout, WorkerDied
 from anello.faults import describe_error
 from anello.options import Finger
-from anello.service.drawing import Drawer, Drawn, Inspection, Job
+from anello.service.jobs import Drawn, Inspection, Job
 from anello.service.metrics import Metrics
+
+if TYPE_CHECKING:
+    from anello.service.drawing import Drawer
 
 log = structlog.get_logger()
 

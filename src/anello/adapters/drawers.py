@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anello.adapters import logs
 from anello.adapters.store import FolderStore
 from anello.models import load_models, quiet_stderr
 from anello.service.analyses import Analyses
-from anello.service.drawing import Drawer
+
+if TYPE_CHECKING:
+    from anello.service.drawing import Drawer
 
 
 def new_drawer(store_folder: Path, secret: str, analyses_bytes: int) -> Drawer:
-    """Built within a drawing process."""
+    """Built within a drawing process; only there is the image maths loaded."""
+    from anello.service.drawing import Drawer
+
     logs.configure()
     with quiet_stderr():
         load_models()

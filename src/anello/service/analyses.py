@@ -64,7 +64,7 @@ class Analyses:
 
     def __init__(self, store: ObjectStore, secret: str, max_bytes: int) -> None:
         self._store = store
-        self._secret = secret.encode()
+        self._secret = hashlib.sha256(secret.encode()).digest()
         self._memory: LRUCache[tuple[Kind, str], Any] = LRUCache(max_bytes, getsizeof=size_bytes)
         self._unsaved: list[tuple[str, Any]] = []
         self.counts: Counter[tuple[Kind, Origin]] = Counter()
@@ -113,7 +113,9 @@ class Analyses:
             return
 
     def _sign(self, key: str, pickled: bytes) -> bytes:
-        return hmac.digest(self._secret, key.encode() + b"\n" + pickled, "sha256")
+        signature = hashlib.blake2b(key.encode() + b"\n", key=self._secret, digest_size=32)
+        signature.update(pickled)
+        return signature.digest()
 
 
 def size_bytes(value: Any) -> int:

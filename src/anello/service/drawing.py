@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,55 +17,12 @@ from anello import codec, debug, library
 from anello.errors import AnelloError
 from anello.imaging.arrays import Bytes
 from anello.models import load_models
-from anello.options import Finger, Options
+from anello.options import Finger
 from anello.pipeline import HandAnalysis
 from anello.report import ring_to_dict
 from anello.service.analyses import Analyses, content_id
+from anello.service.jobs import Drawn, Inspection, Job, RingJob
 from anello.stopwatch import Stopwatch
-
-
-@dataclass(frozen=True, slots=True)
-class RingJob:
-    """One ring to draw: its files' bytes, and how it is worn."""
-
-    image: bytes
-    mask: bytes | None
-    options: Options
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A picture to draw."""
-
-    hand: bytes
-    hand_mask: bytes | None
-    rings: tuple[RingJob, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A finished picture.
-
-    picture : its file, in the hand's own format. mask : PNG of the visible rings' coverage.
-    inputs : the content ids of its pictures. counts : where their analyses came from.
-    """
-
-    picture: bytes
-    format: Literal["jpeg", "png"]
-    mask: bytes
-    report: dict[str, Any]
-    timings_ms: dict[str, float]
-    inputs: tuple[str, ...]
-    counts: Counter[tuple[str, str]]
-    bytes_in_memory: int
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What an inspection found. overlay : JPEG of the photo with what was measured, if wanted."""
-
-    findings: dict[str, Any]
-    overlay: bytes | None
 
 
 class Drawer:

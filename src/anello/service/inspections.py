@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from anello.errors import TooManyRequests
 from anello.options import Finger
-from anello.service.drawing import Inspection
 from anello.service.files import Files
+from anello.service.jobs import Inspection
 from anello.service.requests import Reference
 from anello.service.work import Inputs
 

@@ -22,8 +22,8 @@ from anello.errors import (
     StoreUnavailable,
     WorkerDied,
 )
-from anello.service.drawing import Drawn, Job, RingJob
 from anello.service.files import Files
+from anello.service.jobs import Drawn, Job, RingJob
 from anello.service.metrics import Metrics
 from anello.service.objects import ObjectStore
 from anello.service.requests import Reference, TaskRequest
