@@ -25,7 +25,7 @@ EXECUTOR = "server"
 """Who takes up what was left running: the server of this data folder, whichever process it is."""
 
 TASKS, WEBHOOKS = "tasks", "webhooks"
-TASK_POLL_S, WEBHOOK_POLL_S = 0.02, 0.1
+TASK_POLL_S, WEBHOOK_POLL_S = 0.02, 0.25
 WEBHOOKS_AT_ONCE, WEBHOOKS_AT_ONCE_EACH = 32, 4
 """Deliveries under way in all and to one endpoint: a slow receiver holds up nobody else."""
 MEND, SWEEP = "mend", "sweep"

@@ -55,14 +55,15 @@ class Drawer:
         watch = Stopwatch()
         # Side by side, but before the answer: a deleted task must leave nothing to be saved later.
         with watch("encode"), ThreadPoolExecutor(max_workers=1) as beside:
+            mask = beside.submit(_encode_mask, result.ring_mask)
             saved = beside.submit(self._analyses.save)
-            picture, mask = result.encode(), _encode_mask(result.ring_mask)
+            picture = result.encode()
             saved.result()
         timings = {**result.report.timings_ms, **watch.timings_ms}
         return Drawn(
             picture,
             result.picture.format,
-            mask,
+            mask.result(),
             result.report.to_dict(),
             {step: round(ms, 1) for step, ms in timings.items()},
             (hand_id, *ring_ids),

@@ -104,7 +104,7 @@ class Work:
 
         Raises what another run may do better: WorkerDied, StoreUnavailable.
         """
-        task = self.tasks.begin(task_id, "fetching")
+        task = self.tasks.begin(task_id, "drawing")
         if task is None:
             return
         request = TaskRequest.from_json(task.request)
@@ -129,9 +129,12 @@ class Work:
         """The picture, drawn and stored; None when nobody wants it any more."""
         self.metrics.steps.labels("queued").observe(max(0.0, time.time() - task.created_at))
         timings: dict[str, float] = {}
+        has_urls = any(reference.kind == "url" for reference in request.references())
+        if has_urls and not self.tasks.advance(task.id, "fetching"):
+            return None
         with self._timed("fetch", timings):
             job = self._load(request)
-        if not self.tasks.advance(task.id, "drawing"):
+        if has_urls and not self.tasks.advance(task.id, "drawing"):
             return None
         with self._timed("draw", timings):
             drawn = self.draw.draw(task.id, job)
