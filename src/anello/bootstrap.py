@@ -138,7 +138,7 @@ def running(services: Services) -> Iterator[None]:
     with _alone(settings.data):
         runner = Engine(settings.queue_url, TASKS_PER_WORKER * settings.engine.n_workers)
         services.compute.start()
-        services.retention.mend()
+        services.retention.mend(settling_s=0.0)  # nobody else is at work yet
         runner.start(services.work, services.webhooks, services.retention)
         try:
             yield

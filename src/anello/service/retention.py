@@ -78,13 +78,17 @@ class Retention:
     webhooks: Webhooks
     retention_s: float
 
-    def mend(self) -> Swept:
-        """Start what a crash has kept from running. Quick; done every minute."""
-        restarted, given_up = self._mend_tasks()
+    def mend(self, settling_s: float = SETTLING_S) -> Swept:
+        """Start what a crash has kept from running. Quick; done every minute.
+
+        settling_s : rows younger than this are left alone; 0 where nobody else is at work.
+        """
+        before = time.time() - settling_s
+        restarted, given_up = self._mend_tasks(before)
         swept = Swept(
             tasks_restarted=restarted,
             tasks_given_up=given_up,
-            deliveries_restarted=self._mend_deliveries(),
+            deliveries_restarted=self._mend_deliveries(before),
         )
         if swept != Swept():
             log.warning("mended", **{k: v for k, v in _as_dict(swept).items() if v})
@@ -109,8 +113,8 @@ class Retention:
         log.info("swept", **_as_dict(swept))
         return swept
 
-    def _mend_tasks(self) -> tuple[int, int]:
-        running = self.tasks.running(time.time() - SETTLING_S)
+    def _mend_tasks(self, before: float) -> tuple[int, int]:
+        running = self.tasks.running(before)
         states = self.jobs.states([task.id for task in running])
         restarted = given_up = 0
         for task in running:
@@ -123,13 +127,13 @@ class Retention:
                 restarted += 1
         return restarted, given_up
 
-    def _mend_deliveries(self) -> int:
+    def _mend_deliveries(self, before: float) -> int:
         deliveries = records.deliveries.c
         with self.records.read() as connection:
             pending = connection.execute(
                 select(deliveries.id, deliveries.job).where(
                     deliveries.status == "pending",
-                    deliveries.created_at < time.time() - SETTLING_S,
+                    deliveries.created_at < before,
                 )
             ).all()
         states = self.jobs.states([job for _, job in pending])
