@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-NICENESS = 5
+NICENESS = 15
 """Pictures wait for answers to clients, not the other way round."""
 START_TIMEOUT_S = 60.0
 _SPAWN = get_context("spawn")  # forking a process with threads is asking for deadlocks
