@@ -193,7 +193,7 @@ def _write(writer: Writer, made: dict[fx.Node, int], node: fx.Node, step: Any) -
         shape = writer.constant(f"{node.name}/shape", np.array(_shape(node), np.int32))
         writer.operation(Operator.RESHAPE, [*sources, shape], [output])
     else:
-        raise NotImplementedError(f"{node.format_node()}")
+        raise ValueError(f"no operator of the file stands for {node.format_node()}")
 
 
 def _write_convolution(
