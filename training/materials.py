@@ -181,18 +181,39 @@ def metal(rng: Rng, name: str, finish: str) -> Any:
 
 
 def gem(rng: Rng, name: str) -> Any:
-    """A transparent stone. (Dispersion as three glasses is coloured noise at few samples.)"""
+    """A transparent stone; some show their fire, and clear ones are lifted as retouchers do."""
     n = Nodes(name)
     clear = name == "clear"
     ior = 2.42 if clear else float(rng.uniform(1.6, 1.85))
     if name == "black":
         shader = n.add("BsdfPrincipled", Base_Color=STONES[name], Roughness=0.03, IOR=2.2)
+        n.surface(shader)
+        n.write_truth()
+        return n.material
+    colour = np.array((0.985,) * 3 if clear else STONES[name]) ** (1.0 if clear else 0.6)
+    if rng.random() < 0.35:  # dispersion: a glass for each of red, green and blue
+        spread = 0.018 if clear else 0.008
+        glasses = [
+            n.add("BsdfGlass", Color=tuple(colour * row), Roughness=0.0, IOR=ior + (k - 1) * spread)
+            for k, row in enumerate(np.eye(3))
+        ]
+        shader = added(n, added(n, glasses[0], glasses[1]), glasses[2])
     else:
-        colour = (0.985, 0.985, 0.985) if clear else tuple(float(c) ** 0.6 for c in STONES[name])
-        shader = n.add("BsdfGlass", Color=colour, Roughness=0.0, IOR=ior)
+        shader = n.add("BsdfGlass", Color=tuple(map(float, colour)), Roughness=0.0, IOR=ior)
+    if clear and rng.random() < 0.75:
+        lift = n.add("Emission", Color=(1, 1, 1), Strength=float(rng.uniform(0.05, 0.4)))
+        shader = added(n, shader, lift)
     n.surface(shader)
     n.write_truth()
     return n.material
+
+
+def added(n: Nodes, first: Any, second: Any) -> Any:
+    """The light of both."""
+    both = n.add("AddShader")
+    n.link(first.outputs[0], both.inputs[0])
+    n.link(second.outputs[0], both.inputs[1])
+    return both
 
 
 def opaque(rng: Rng, name: str) -> Any:

@@ -49,7 +49,7 @@ from shapes import (  # noqa: E402
 from truth import Camera, farthest_pair, polygon_mask, rim, silhouette, unit  # noqa: E402
 
 CACHE = Path(os.environ.get("ANELLO_TRAINING_CACHE", HERE / "cache"))
-PER_SHARD = 32
+PER_SHARD = 16
 SIDE = 384
 """The longer side of a picture, px."""
 SAMPLES = 7
@@ -646,7 +646,7 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
             add_mesh(scene, mesh, material)
     flat = ground in grounds.FLAT
     if flat:
-        n_, _ = materials.matt("card", (float(rng.uniform(0.1, 0.9)),) * 3)
+        n_, _ = materials.matt("card", (float(rng.uniform(0.3, 1.0)),) * 3)
         sheet = add_mesh(scene, grounds.sweep(rng, "card", False), n_.material, matrix=floor)
         sheet.visible_camera = False
         floor[:3, 3] = n * (low - rng.uniform(0.0, 1.5))
