@@ -23,6 +23,7 @@ lint: $(READY)
 
 bench: models
 	$(PY) benchmarks/run.py
+	$(PY) benchmarks/side_by_side.py
 
 # Long runs against a server of their own, on loopback: crashes, then many clients; then hostile input.
 soak: models
