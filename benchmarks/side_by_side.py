@@ -31,11 +31,11 @@ GAIN = 4
 STYLE = """
 body { margin: 1.5rem; background: #181818; color: #ddd; font: 15px/1.4 system-ui, sans-serif }
 h1, h2 { font-weight: 600 } h3 { margin: 2rem 0 .4rem; font-size: 1rem }
-.row { display: flex; flex-wrap: wrap; gap: .5rem } figure { margin: 0; flex: 1 1 16rem }
+.row { display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem } figure { margin: 0 }
 img { width: 100%; display: block; background: #000 } figcaption { color: #999; font-size: .85rem }
 table { border-spacing: 1rem 0; color: #aaa; font-variant-numeric: tabular-nums }
 td, th { padding: 0; text-align: right; font-weight: 400 } th { color: #777 }
-@media (max-width: 40rem) { body { margin: .7rem } figure { flex-basis: 44% } }
+@media (max-width: 40rem) { body { margin: .7rem } .row { grid-template-columns: 1fr 1fr } }
 """
 
 

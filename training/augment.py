@@ -7,6 +7,7 @@ sees, a few hundred pixels wide, so that it costs less than the training step th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import cv2
@@ -69,10 +70,11 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     place = _framed(item, size, share, offset, turn, bool(rng.random() < 0.5))
     alpha = _warped(item.alpha, place, size).astype(np.float32) / 255
     if item.has_ring and (item.meta.get("sketch") or rng.random() < RECOMPOSED):
-        colours = _without_fringe(item)
+        colours = _warped(_without_fringe(item), place, size, cv2.BORDER_REPLICATE)
         if rng.random() < 0.5:
-            colours = _other_stone(colours, item.parts == HEAD, rng)
-        ring = _recoloured(_warped(colours, place, size, cv2.BORDER_REPLICATE), rng)
+            head = _warped((item.parts == HEAD).astype(np.uint8) * 255, place, size)
+            colours = _other_stone(colours, head > 127, rng)
+        ring = _recoloured(colours, rng)
         linear = _laid_on_ground(ring, alpha, rng)
     else:
         border = cv2.BORDER_REPLICATE if abs(turn) < 25 else cv2.BORDER_REFLECT_101
@@ -171,6 +173,7 @@ def _to_srgb(linear: Array) -> Picture:
     return np.asarray(np.round(coded * 255), np.uint8)
 
 
+@cache
 def _without_fringe(item: Item) -> Picture:
     """The item's picture with the ring's own colours continued beyond its edge."""
     solid = (item.alpha > 250).astype(np.float32)

@@ -27,11 +27,11 @@ from torch.nn import functional as F
 SEED = 20
 BATCH = 16
 """Pictures a step, over all workers."""
-SMALL_SIZE, LARGE_SIZE, SMALL_SHARE = 160, 208, 0.6
+SMALL_SIZE, LARGE_SIZE, SMALL_SHARE = 160, 224, 0.6
 """Side of the pictures in the first part of the steps and in the rest, px. The network doesn't mind
 the size, only how large a ring is; small pictures are cheap, and most is learned on them."""
 PEAK_RATE, WARM_STEPS, DECAY = 3e-3, 50, 0.02
-SKETCHES = (0.7, 0.25)
+SKETCHES = (0.4, 0.1)
 """Share of the pictures that are sketches, at the small size and at the full one."""
 AVERAGE = 0.995
 """Per step, of the exponential average of the weights, which is what is exported."""
@@ -44,7 +44,7 @@ def main() -> None:
     """Read the command line and start the workers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=3600)
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument(
@@ -194,7 +194,8 @@ def losses_of(network: RingNetwork, batch: dict[str, Tensor]) -> dict[str, Tenso
     truth = batch["planes"]
     # What is near the ring or in its opening counts more than the ground far away.
     with torch.no_grad():
-        near = F.avg_pool2d(truth[:, :2].amax(1, keepdim=True), 17, 1, 8)
+        near = truth[:, :2].amax(1, keepdim=True)
+        near = F.avg_pool2d(F.avg_pool2d(near, (17, 1), 1, (8, 0)), (1, 17), 1, (0, 8))
         edge = (truth[:, :1] - F.avg_pool2d(truth[:, :1], 7, 1, 3)).abs()
         weight = 0.5 + 1.5 * near.clamp(max=1) + 4 * edge
         weight = weight / weight.mean()

@@ -15,7 +15,7 @@ from anello.errors import AnelloError, InvalidParameter
 from anello.imaging.arrays import Bytes
 from anello.imaging.hand import Finger, Hand, PoseCheck
 from anello.imaging.matting import Cutout
-from anello.models import Models, load_models
+from anello.models import Models, load_models, load_ring_network
 from anello.options import Options
 from anello.pipeline import HandAnalysis, RingAnalysis, WornRing
 from anello.report import Report, check_to_dict
@@ -125,10 +125,13 @@ def try_on(
         return [
             one
             if isinstance(one, RingAnalysis)
-            else pipeline.analyse_ring(one.photo, one.mask, option.remove_background, watch)
+            else pipeline.analyse_ring(
+                one.photo, ring_network, one.mask, option.remove_background, watch
+            )
             for one, option in zip(products, chosen, strict=True)
         ]
 
+    ring_network = load_ring_network() if models is None else models.ring
     rings_known = all(isinstance(one, RingAnalysis) for one in products)
     if isinstance(opened, HandAnalysis) or rings_known:
         found, analyses = hand_side(), ring_side(watch)
@@ -160,14 +163,19 @@ def analyse_hand(
 
 
 def analyse_ring(
-    ring: Source, *, mask: Source | None = None, remove_background: bool = True
+    ring: Source,
+    *,
+    mask: Source | None = None,
+    remove_background: bool = True,
+    models: Models | None = None,
 ) -> RingAnalysis:
     """Cut out and measure a ring, once for many hands. The result can be pickled.
 
     mask : white where the ring is; replaces background removal. Raises `ObjectDetectionFail`.
     """
     opened = _open(ring, mask, "ring", Stopwatch())
-    return pipeline.analyse_ring(opened.photo, opened.mask, remove_background)
+    network = load_ring_network() if models is None else models.ring
+    return pipeline.analyse_ring(opened.photo, network, opened.mask, remove_background)
 
 
 def inspect_hand(
@@ -190,7 +198,7 @@ def cut_out(ring: Source, *, mask: Source | None = None, remove_background: bool
     Raises `ObjectDetectionFail` when there is nothing like a ring.
     """
     photo = codec.load(ring, "ring")
-    return pipeline.cut_out_ring(photo, _mask(mask, photo), remove_background)
+    return pipeline.cut_out_ring(photo, load_ring_network(), _mask(mask, photo), remove_background)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -43,6 +43,7 @@ from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
 from anello.imaging.warp import crop, displaced, grown_roi, is_empty, joined, placed
 from anello.models import Models
+from anello.models.ring_network import RingNetwork
 from anello.options import Options
 from anello.stopwatch import Stopwatch
 
@@ -188,6 +189,7 @@ def pose_error(failed: PoseCheck | None) -> PhotoDetectionFail | PhotoCheckInval
 
 def analyse_ring(
     photo: Photo,
+    network: RingNetwork,
     mask: Bytes | None = None,
     remove_background: bool = True,
     watch: Stopwatch | None = None,
@@ -198,7 +200,7 @@ def analyse_ring(
     """
     watch = watch or Stopwatch()
     with watch("cut out ring"):
-        whole = cut_out_ring(photo, mask, remove_background)
+        whole = cut_out_ring(photo, network, mask, remove_background)
     with watch("measure ring"):
         return measure_ring(whole)
 
@@ -214,9 +216,12 @@ def measure_ring(whole: Cutout) -> RingAnalysis:
     return RingAnalysis(cutout, texture, shape, head, offset_xy, scale, (width, height))
 
 
-def cut_out_ring(photo: Photo, mask: Bytes | None, remove_background: bool) -> Cutout:
+def cut_out_ring(
+    photo: Photo, network: RingNetwork, mask: Bytes | None, remove_background: bool
+) -> Cutout:
     """The ring without its ground. Raises ObjectDetectionFail."""
-    cutout = cut_out(photo.pixels, photo.alpha, mask, remove_background)
+    evidence = network.look(photo.pixels) if mask is None else None
+    cutout = cut_out(photo.pixels, photo.alpha, mask, remove_background, evidence)
     if cutout is None:
         raise no_ring()
     return cutout

@@ -14,6 +14,7 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes, Float, Mask, Roi
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
+from anello.imaging.evidence import RingEvidence
 from anello.imaging.ground import connected_to, frame_mask
 from anello.imaging.masks import (
     box_of,
@@ -54,22 +55,27 @@ def cut_out(
     alpha: Bytes | None = None,
     mask: Bytes | None = None,
     remove_background: bool = True,
+    evidence: RingEvidence | None = None,
 ) -> Cutout | None:
     """Cut the ring out; None if there is nothing ring-like.
 
     pixels : (h, w, 3) sRGB. alpha : (h, w) the file's own transparency.
     mask : (h, w), white = ring.
+    evidence : what the ring network saw; without it, colours and shapes decide alone.
     """
     if mask is not None:
         return _from_matte(pixels, mask, "mask")
+    if evidence is not None and not evidence.shows_ring:
+        return None
     if alpha is not None and is_informative(alpha):
         if not remove_background:
             return _from_matte(pixels, alpha, "as-is")
         return _from_matte(pixels, _repair_alpha(alpha), "alpha")
-    ground, roi = look(pixels)
+    ground, roi = look(pixels, evidence)
     part = crop(pixels, roi)
     small = reduced(part)
-    regions = find_regions(small, ground, max(small.shape) / max(part.shape))
+    seen = None if evidence is None else evidence.over(roi, small.shape)
+    regions = find_regions(small, ground, max(small.shape) / max(part.shape), seen)
     if regions is None or regions.ring.mean() * part.size < COVERAGE[0] * pixels.size:
         return None
     cutout = _placed(_refine(part, small, regions), pixels, roi)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from anello.imaging.arrays import Bytes, Float, Mask, Roi
+from anello.imaging.evidence import RingEvidence, Seen
 from anello.imaging.ground import (
     Deviation,
     Ground,
@@ -34,6 +35,7 @@ from anello.imaging.masks import (
     smoothed,
     wide_parts,
 )
+from anello.imaging.warp import joined
 
 DECISION_SIDE = 448
 """Long side of the reduced copy of the ring's box, px: a thin band (2 % of it) has nine pixels."""
@@ -101,6 +103,15 @@ GAP_COLOUR = 7.0
 """Lab units; metal of this chroma has no facets as colourless as the ground."""
 GAP_BORDER = 6.0
 """Lab units per pixel round a gap, on four fifths of its border."""
+EVIDENCE_MARGIN = 0.08
+"""Ground round the ring that the network saw, share of its long side."""
+SEEDS = (0.06, 0.5, 0.94)
+"""The network's coverage below which a pixel is ground for sure, likelier than not, and above which
+it is ring for sure."""
+WIDE = 3
+"""Half the width of differences, px of the reduced copy, that are more than an outline's place."""
+DOUBT = 0.2
+"""Mean distance from all or nothing below which the network's coverage settles a difference."""
 COVERAGE = (0.004, 0.80)
 """Share of the picture a ring fills; less is a speck, more is no product photo."""
 
@@ -130,7 +141,7 @@ def reduced(pixels: Bytes, side: int = DECISION_SIDE) -> Bytes:
     return np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
 
 
-def look(pixels: Bytes) -> tuple[Ground, Roi]:
+def look(pixels: Bytes, evidence: RingEvidence | None = None) -> tuple[Ground, Roi]:
     """The ground of the whole picture, and the box of the ring with all that is round it."""
     height, width = pixels.shape[:2]
     # Neighbours of few pixels stand for all of a very large picture.
@@ -138,26 +149,69 @@ def look(pixels: Bytes) -> tuple[Ground, Roi]:
     tiny = reduced(pixels[::stride, ::stride], LOOK_SIDE)[::LOOK_STEP, ::LOOK_STEP]
     lab = bytes_to_lab(tiny)
     ground = fit_ground(lab)
-    if not ground.is_plain:
+    seen = None if evidence is None else evidence.box(EVIDENCE_MARGIN, (width, height))
+    if ground.is_plain:
+        x0, y0, x1, y1 = ring_box(lab, ground)
+        scale_x, scale_y = width / lab.shape[1], height / lab.shape[0]
+        roi = (
+            max(0, round(x0 * scale_x)),
+            max(0, round(y0 * scale_y)),
+            min(width, round(x1 * scale_x)),
+            min(height, round(y1 * scale_y)),
+        )
+        roi = roi if seen is None else joined(roi, seen)
+    elif seen is not None:
+        roi = seen
+    else:
         return ground, (0, 0, width, height)
-    x0, y0, x1, y1 = ring_box(lab, ground)
-    scale_x, scale_y = width / lab.shape[1], height / lab.shape[0]
-    roi = (
-        max(0, round(x0 * scale_x)),
-        max(0, round(y0 * scale_y)),
-        min(width, round(x1 * scale_x)),
-        min(height, round(y1 * scale_y)),
-    )
     share = (roi[0] / width, roi[1] / height, roi[2] / width, roi[3] / height)
     return ground.part(share), roi
 
 
-def find_regions(small: Bytes, ground: Ground, enlarged: float = 1.0) -> Regions | None:
+def find_regions(
+    small: Bytes, ground: Ground, enlarged: float = 1.0, seen: Seen | None = None
+) -> Regions | None:
     """Ring and opening on a reduced copy, (h, w, 3) sRGB, or None for anything else.
 
     ground : of the same picture, at any size.
     enlarged : by how much the copy is larger than the photo, if so: thumbnails ring more.
+    seen : what the ring network saw on it. Colours and edges know where exactly an outline lies,
+        and the network what is ring: wide differences are settled by the network.
     """
+    by_colour = _regions_by_colour(small, ground, enlarged, seen)
+    if seen is None:
+        return by_colour
+    return settled(by_colour, seen)
+
+
+def settled(found: Regions | None, seen: Seen) -> Regions | None:
+    """Regions whose wide differences from what the network is sure of are gone."""
+    likely = seen.alpha > 0.5
+    if found is None:
+        ring = main_part(smoothed(likely))
+        if not COVERAGE[0] < ring.mean() < COVERAGE[1]:
+            return None
+        found = Regions(ring, None, "network", 0.4)
+    ring = found.ring.copy()
+    # Without the slivers along outlines that lie a pixel or two apart.
+    unlike = ring != likely
+    unlike = _flooded(opened(unlike, WIDE), unlike, WIDE)
+    count, labels = cv2.connectedComponents(unlike.astype(np.uint8), connectivity=4)
+    pixels = np.bincount(labels.ravel(), minlength=count)
+    doubt = np.bincount(labels.ravel(), 0.5 - np.abs(seen.alpha.ravel() - 0.5), count)
+    change = (doubt < DOUBT * pixels)[labels] & unlike
+    ring[change] = likely[change]
+    ring = main_part(smoothed(ring) | (ring & found.ring))
+    opening = seen.opening > 0.5
+    if found.opening is not None:
+        opening |= found.opening
+    return replace(found, ring=ring, opening=_main_opening(opening & ~ring, ring))
+
+
+def _regions_by_colour(
+    small: Bytes, ground: Ground, enlarged: float, seen: Seen | None
+) -> Regions | None:
+    """The same by colours, edges and the hoop's shape."""
     lab = bytes_to_lab(small)
     parts, method, edge = None, "ground", None
     if ground.is_plain:
@@ -169,7 +223,7 @@ def find_regions(small: Bytes, ground: Ground, enlarged: float = 1.0) -> Regions
         if parts is None:
             return None
     if parts is None or _fills_frame(parts.likely):
-        parts = _parts_on_texture(small)
+        parts = _parts_on_texture(small, seen)
         method = "texture"
     if parts is None:
         return None
@@ -177,7 +231,7 @@ def find_regions(small: Bytes, ground: Ground, enlarged: float = 1.0) -> Regions
     if method == "ground":
         ring = _trimmed(lab, ring)
     edge = edge_strength(lab) if edge is None else edge
-    if not _is_ring_like(lab[..., 0], edge, ring, opening, method):
+    if seen is None and not _is_ring_like(lab[..., 0], edge, ring, opening, method):
         return None
     if method == "texture":
         note = "the ground is busy or textured; a plain ground gives a cleaner cut-out"
@@ -422,18 +476,20 @@ def _watershed(dev: Deviation, markers: NDArray[np.int32]) -> Mask:
     return np.asarray(labels == 2, bool)
 
 
-def _parts_on_texture(small: Bytes) -> _Parts | None:
-    """GrabCut's colour models, seeded by how unlike the frame's colours a pixel is."""
+def _parts_on_texture(small: Bytes, seen: Seen | None) -> _Parts | None:
+    """GrabCut's colour models, seeded by what was seen, or by how unlike the frame a pixel is."""
     height, width = small.shape[:2]
     scale = min(1.0, TEXTURE_SIDE / max(height, width))
     tiny = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     h, w = tiny.shape[:2]
-    unlike = _unlike_frame(bytes_to_lab(tiny))
-    inner = ~frame_mask((h, w), 0.06)
-    bar = float(np.percentile(unlike[inner], 85))
-    seeds = np.where((unlike > bar) & inner, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    seeds[(unlike > np.percentile(unlike[inner], 97)) & inner] = cv2.GC_FGD
-    seeds[frame_mask((h, w), 0.04)] = cv2.GC_BGD
+    if seen is None:
+        seeds = _seeds_unlike_frame(tiny)
+    else:
+        alpha = cv2.resize(seen.alpha, (w, h), interpolation=cv2.INTER_AREA)
+        kinds = (cv2.GC_BGD, cv2.GC_PR_BGD, cv2.GC_PR_FGD, cv2.GC_FGD)
+        seeds = np.array(kinds, np.uint8)[np.digitize(alpha, SEEDS)]
+        if not {cv2.GC_BGD, cv2.GC_FGD} <= set(np.unique(seeds)):
+            return None
     cv2.setRNGSeed(0)
     cv2.grabCut(tiny, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     soft = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
@@ -447,6 +503,18 @@ def _parts_on_texture(small: Bytes) -> _Parts | None:
     if opening is None:
         return _Parts(ring, ring, nothing, nothing, nothing, nothing, nothing)
     return _Parts(ring, ring, opening, wide & ~opening, nothing, nothing, nothing)
+
+
+def _seeds_unlike_frame(tiny: Bytes) -> Bytes:
+    """Where there is likely ring and likely ground if nothing but the frame's colours is known."""
+    h, w = tiny.shape[:2]
+    unlike = _unlike_frame(bytes_to_lab(tiny))
+    inner = ~frame_mask((h, w), 0.06)
+    bar = float(np.percentile(unlike[inner], 85))
+    seeds = np.where((unlike > bar) & inner, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    seeds[(unlike > np.percentile(unlike[inner], 97)) & inner] = cv2.GC_FGD
+    seeds[frame_mask((h, w), 0.04)] = cv2.GC_BGD
+    return np.asarray(seeds, np.uint8)
 
 
 def _unlike_frame(lab: Float, clusters: int = 6) -> Float:

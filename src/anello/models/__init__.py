@@ -13,8 +13,9 @@ from anello.models.fetch import HAND_LANDMARK, PALM_DETECTION, ensure_models, mo
 
 if TYPE_CHECKING:
     from anello.models.hand_networks import HandNetworks
+    from anello.models.ring_network import RingNetwork
 
-__all__ = ["Models", "ensure_models", "load_models", "quiet_stderr"]
+__all__ = ["Models", "ensure_models", "load_models", "load_ring_network", "quiet_stderr"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +23,7 @@ class Models:
     """The networks, loaded; a pipeline step is handed the one it needs."""
 
     hand: HandNetworks
+    ring: RingNetwork
 
 
 @cache
@@ -30,7 +32,16 @@ def load_models() -> Models:
     from anello.models.hand_networks import HandNetworks  # the runtime takes its time to import
 
     ensure_models()
-    return Models(hand=HandNetworks(model_path(PALM_DETECTION), model_path(HAND_LANDMARK)))
+    hand = HandNetworks(model_path(PALM_DETECTION), model_path(HAND_LANDMARK))
+    return Models(hand, load_ring_network())
+
+
+@cache
+def load_ring_network() -> RingNetwork:
+    """The ring network, loaded once in a process; its weights come with the package."""
+    from anello.models.ring_network import RingNetwork
+
+    return RingNetwork()
 
 
 @contextmanager

@@ -17,8 +17,9 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from anello.imaging.arrays import Bytes, Float, Float64
+from anello.imaging.arrays import Bytes, Float64
 from anello.imaging.hand import Hand, measure_evidence
+from anello.models.interpreter import Network
 
 PALM_SIZE = 192
 """Side of the palm network's input, px."""
@@ -168,8 +169,8 @@ class HandNetworks:
     """Both networks, loaded once, one thread (two do not pay: see the benchmarks)."""
 
     def __init__(self, palm_path: str | Path, landmark_path: str | Path) -> None:
-        self._palm = _Network(palm_path)
-        self._landmark = _Network(landmark_path)
+        self._palm = Network(palm_path)
+        self._landmark = Network(landmark_path)
         self._anchors = ssd_anchors()
 
     def detect(self, rgb: Bytes, *, smooth: bool = False, faint: bool = False) -> list[RawHand]:
@@ -230,24 +231,6 @@ class HandNetworks:
             right_probability=float(right.reshape(-1)[0]),
             palm_score=palm_score,
         )
-
-
-class _Network:
-    """One .tflite file: 8-bit picture in, its outputs in the order of their names."""
-
-    def __init__(self, path: str | Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter  # slow to import: only when needed
-
-        self._interpreter: Any = Interpreter(model_path=str(path), num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        outputs = sorted(self._interpreter.get_output_details(), key=lambda d: str(d["name"]))
-        self._outputs = [d["index"] for d in outputs]
-
-    def run(self, rgb: Bytes) -> list[Float]:
-        self._interpreter.set_tensor(self._input, rgb[None].astype(np.float32) / np.float32(255))
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
 # --- finding the hand, with patience -------------------------------------------------------------

@@ -83,7 +83,7 @@ class Drawer:
     def inspect_ring(self, image: bytes, overlay: bool) -> Inspection:
         """Whether a product photo will do, and what was measured in it."""
         try:
-            ring = library.analyse_ring(image)
+            ring = library.analyse_ring(image, models=self._models)
         except AnelloError as error:
             return Inspection({"kind": "ring", **_refusal(error), "ring": None}, None)
         accepted = {"accepted": True, "code": None, "message": None, "remedy": None}
