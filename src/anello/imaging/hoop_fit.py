@@ -36,7 +36,7 @@ USUAL_ELEVATION_DEG = (45.0, 14.0)
 """Shop photographs, mean and spread."""
 WHOLE_HOLE = 0.6
 """A hoop this small, of half the ring's box, was fitted to a piece of its hole."""
-SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.7), (1.7, 1.0)
+SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.53), (1.7, 1.0)
 """Width over thickness, as if square, of round and of flat sections, and their p (Hoop.width)."""
 CLEAR_COST = 0.9
 """A fit this good needs no other start."""
