@@ -200,21 +200,31 @@ def test_pitch_stays_in_range_and_follows_the_tilt():
     away[joint, 2] += 0.03
     towards[joint, 2] -= 0.03
     pitches = [
-        attitude(replace(hand, world=world), Finger.RING)[0]
+        attitude(replace(hand, world=world), Finger.RING, SIZE)[0]
         for world in (towards, hand.world, away)
     ]
     assert pitches == sorted(pitches)
     assert 3 <= pitches[0] < pitches[2] <= 38
 
 
+def test_a_finger_farther_up_in_the_picture_is_seen_more_from_the_wrists_side():
+    pitches = [
+        attitude(drawn_hand(shift=(0.0, -up)), Finger.RING, SIZE)[0] for up in (-100.0, 0.0, 100.0)
+    ]
+    assert pitches == sorted(pitches)
+    assert 3 < pitches[0] < pitches[2] - 4
+
+
 def test_thumb_is_rolled_outwards_on_either_hand():
     right = drawn_hand()
     left = replace(right, points_xy=right.points_xy * [-1, 1] + [800, 0], side="left")
     # The thumb of a right hand seen from the back points left: its back turns to the left.
-    assert -70 < attitude(right, Finger.THUMB)[1] < -30
-    assert attitude(left, Finger.THUMB)[1] == pytest.approx(-attitude(right, Finger.THUMB)[1])
+    assert -70 < attitude(right, Finger.THUMB, SIZE)[1] < -30
+    assert attitude(left, Finger.THUMB, SIZE)[1] == pytest.approx(
+        -attitude(right, Finger.THUMB, SIZE)[1]
+    )
 
 
 def test_fingers_roll_little():
     for finger in list(Finger)[1:]:
-        assert abs(attitude(drawn_hand(), finger)[1]) < 20
+        assert abs(attitude(drawn_hand(), finger, SIZE)[1]) < 20
