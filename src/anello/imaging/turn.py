@@ -30,14 +30,16 @@ from numpy.typing import NDArray
 
 from anello.imaging.arrays import Float, Float64, Roi
 from anello.imaging.finger import FingerSite
+from anello.imaging.hand import Finger
 from anello.imaging.head import Head
 from anello.imaging.hoop import Hoop, see_hoop
 from anello.imaging.ring import RingShape
 from anello.imaging.texture import FULL, Level, Texture
 from anello.imaging.view import View
 
-SNUGNESS = 1.0
-"""Inner radius of the hoop over half the finger's width: a ring that fits touches both sides."""
+SNUGNESS, THUMB_SNUGNESS = 1.0, 0.95
+"""Inner radius of the hoop over half the finger's width: a ring that fits touches both sides. A
+thumb is seen askew, where its flesh is widest and gives way to the ring."""
 
 SUPERSAMPLING = 2
 """Samples per pixel and direction: anti-aliased ends at a quarter of the cost of four."""
@@ -104,7 +106,8 @@ class _Sheet:
 
 def hand_from_ring(shape: RingShape, site: FingerSite) -> float:
     """Pixels of the hand photo per pixel of the product photo."""
-    return float(SNUGNESS * site.width_px / 2 / shape.inner_radius_px)
+    snugness = THUMB_SNUGNESS if site.finger == Finger.THUMB else SNUGNESS
+    return float(snugness * site.width_px / 2 / shape.inner_radius_px)
 
 
 def hoop_of(shape: RingShape) -> Hoop:
