@@ -42,6 +42,11 @@ CLEAR_COST = 0.9
 """A fit this good needs no other start."""
 POOR_COST = 1.7
 """Mean robust cost from which a silhouette says nothing about the hoop."""
+FAIR_COST = 1.4
+"""The same where half of the outlines may be left out."""
+BELOW_HEAD, BELOW_ROUNDS, LEAST_BELOW = 0.2, 3, 0.3
+"""Height over the hoop's centre, outer radii, up to which outlines are a hoop's even under a large
+head; how often they are chosen anew; and how much of either must be left."""
 CROWN = 0.75
 """Share of d by which the *outer* outline is wider than one ellipse: edges of bands are rounded, so
 the outermost circle is narrower than the band."""
@@ -165,6 +170,9 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     cost, p = min(fits, key=lambda fit: fit[0])
     if cost < POOR_COST:
         return _hoop(p, unit, cost)
+    below, below_cost = _fit_below_head(p, outline / unit, hole / unit, room)
+    if below_cost < FAIR_COST:
+        return _hoop(below, unit, below_cost)
     if major / 0.88 / unit > WHOLE_HOLE:
         # The silhouette is no hoop's (a large head, a pair): the hole alone, with the usual metal.
         tilt = np.arcsin(np.clip(minor / major + 0.12, 0.1, 0.98))
@@ -180,6 +188,32 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     wide = [fit for fit in fits if 0.8 < fit[1][3] < 1.3] or fits
     cost, p = min(wide, key=lambda fit: fit[0])
     return _hoop(p, unit, cost)
+
+
+def _fit_below_head(
+    start: Float64, outline: Float64, hole: Float64, room: Float64
+) -> tuple[Float64, float]:
+    """Fit what lies below a head that is too large to be an outlier; heads are up in the picture."""
+    p = start.copy()
+    p[2] += np.pi if np.cos(p[2]) < 0 else 0.0
+    low, high = _LOW.copy(), _HIGH.copy()
+    low[:3], high[:3] = p[:3] - room, p[:3] + room
+    low[3], high[3] = 0.7 * p[3], 1.4 * p[3]
+    cost = np.inf
+    for _ in range(BELOW_ROUNDS):
+        lower = [points[_height(points, p) < BELOW_HEAD] for points in (outline, hole)]
+        if min(len(points) for points in lower) < LEAST_BELOW * OUTLINE_POINTS:
+            return p, np.inf
+        p, cost = _minimise(p, lower[0], lower[1], np.ones(7, bool), low, high)
+    return p, cost
+
+
+def _height(points: Float64, p: Float64) -> Float64:
+    """How far up from a hoop's centre points lie, outer radii."""
+    x, y, turn, outer = p[:4]
+    return np.asarray(
+        ((points[:, 0] - x) * np.sin(turn) - (points[:, 1] - y) * np.cos(turn)) / outer
+    )
 
 
 def _starts(
