@@ -193,7 +193,7 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
 def _fit_below_head(
     start: Float64, outline: Float64, hole: Float64, room: Float64
 ) -> tuple[Float64, float]:
-    """Fit what lies below a head that is too large to be an outlier; heads are up in the picture."""
+    """Fit what lies below a head too large to be an outlier; heads are up in the picture."""
     p = start.copy()
     p[2] += np.pi if np.cos(p[2]) < 0 else 0.0
     low, high = _LOW.copy(), _HIGH.copy()
