@@ -142,10 +142,10 @@ def straightness(hand: Hand, finger: Finger) -> float:
 # --- attitude ------------------------------------------------------------------------------------
 
 _PITCH_PRIOR = 24.0
-_THUMB_LIFT = 6.0
+_THUMB_LIFT = 5.0
 _PITCH_PER_WORLD, _WORLD_PITCH_MEAN = 0.1, -7.0
 _PITCH_PER_LOG_LENGTH, _LOG_LENGTH_MEAN = -24.0, 0.165
-_PITCH_RANGE = (3.0, 38.0)
+_PITCH_RANGE = (7.0, 38.0)
 """Pitch of a finger in the picture's middle: a prior, and shrunk regressions on the world bone's
 tilt and on log(fingers / knuckle line).
 

@@ -36,8 +36,6 @@ USUAL_ELEVATION_DEG = (45.0, 14.0)
 """Shop photographs, mean and spread."""
 WHOLE_HOLE = 0.6
 """A hoop this small, of half the ring's box, was fitted to a piece of its hole."""
-SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.53), (1.7, 1.0)
-"""Width over thickness, as if square, of round and of flat sections, and their p (Hoop.width)."""
 CLEAR_COST = 0.9
 """A fit this good needs no other start."""
 POOR_COST = 1.7
@@ -47,9 +45,11 @@ FAIR_COST = 1.4
 BELOW_HEAD, BELOW_ROUNDS, LEAST_BELOW = 0.2, 3, 0.3
 """Height over the hoop's centre, outer radii, up to which outlines are a hoop's even under a large
 head; how often they are chosen anew; and how much of either must be left."""
-CROWN = 0.75
-"""Share of d by which the *outer* outline is wider than one ellipse: edges of bands are rounded, so
-the outermost circle is narrower than the band."""
+ROUNDING = 0.04
+"""Outer radii by which each edge of a band is rounded: its outermost circle is that much nearer to
+the middle than the opening's."""
+LEAST_CROWN = 0.3
+"""Share of a band's width that its outermost circles are apart at least."""
 
 SAME = 0.005
 """Two starts that end this near to each other, and not badly, have found what there is."""
@@ -80,19 +80,8 @@ class Hoop:
 
     @property
     def width(self) -> float:
-        """Axial width w, px.
-
-        Half the band's breadth in the picture is T/2 sin e + w/2 cos e for a square section and
-        less for a round one, (..^p + ..^p)^(1/p) with p = 2. Bands about as wide as thick are round
-        wire, wide ones flat.
-        """
-        cos, sin = float(np.cos(self.elevation_rad)), float(np.sin(self.elevation_rad))
-        thick = max(self.outer * (1 - self.ratio), 1e-6)
-        flat = 2 * self.offset / max(cos, 0.05)
-        power = float(np.interp(flat / thick, SECTION_WIDTHS, SECTION_POWERS))
-        across = thick / 2 * sin
-        half = ((across + self.offset) ** power - across**power) ** (1 / power)
-        return float(2 * half / max(cos, 0.05))
+        """Axial width w, px."""
+        return float(2 * self.offset / max(float(np.cos(self.elevation_rad)), 0.05))
 
     def scaled(self, factor: float) -> Hoop:
         """The same hoop in a picture ``factor`` times as large (pixel centres are integers)."""
@@ -115,7 +104,8 @@ class Hoop:
         u, v = self.to_own_frame(x, y)
         r = np.maximum(np.hypot(u, v), 1e-6)
         tilt, d = float(np.sin(self.elevation_rad)), self.offset / self.outer
-        outside = r - hull_radius(u / r, v / r, 1.0, tilt, d * CROWN)
+        crown = crown_offset(d, self.elevation_rad)
+        outside = r - hull_radius(u / r, v / r, 1.0, tilt, crown)
         inside = hole_radius(u / r, v / r, self.ratio, tilt, d) - r
         return outside, inside
 
@@ -292,6 +282,11 @@ def hull_radius(sx: Float64, sy: Float64, radius: Real, tilt: Real, d: Real) -> 
     return np.where(np.abs(sy) * side < d, side, ends)
 
 
+def crown_offset(d: Real, elevation: Real) -> Float64:
+    """Shift of the outermost circles, where that of the opening's is d; outer radii."""
+    return np.maximum(d - ROUNDING * np.cos(elevation), LEAST_CROWN * np.asarray(d))
+
+
 def _hoop(p: Float64, unit: float, cost: float) -> Hoop:
     x, y, turn, outer, ratio, elevation, offset = (float(v) for v in p)
     return Hoop(
@@ -317,7 +312,7 @@ def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Flo
     tilt = np.sin(elevation)
     parts = []
     for points, radius, d, model in (
-        (outline, 1.0, offset * CROWN, hull_radius),
+        (outline, 1.0, crown_offset(offset, elevation), hull_radius),
         (hole, ratio, offset, hole_radius),
     ):
         if points is None:
