@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from anello.imaging.hand import (
-    BONES,
     Finger,
     Hand,
     HandEvidence,
@@ -44,9 +43,8 @@ def drawn_hand(turn_deg: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -
     angle = np.radians(turn_deg)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     flat = (points - middle) @ turn.T
-    world = np.column_stack([flat / PALM * 0.095, np.zeros(21)])
     placed = flat + np.array(SIZE) / 2 + np.array(shift)
-    return Hand(placed, world, "right", True, 0.99, 1, evidence=HandEvidence(0.3, 0.05))
+    return Hand(placed, np.zeros(21), "right", True, 0.99, 1, evidence=HandEvidence(0.3, 0.05))
 
 
 def failed(
@@ -193,18 +191,15 @@ def test_expected_width_grows_with_the_hand():
     assert expected_width(hand, Finger.LITTLE) < expected_width(hand, Finger.RING)
 
 
-def test_pitch_stays_in_range_and_follows_the_tilt():
+def test_pitch_stays_in_range_and_follows_the_palms_tilt():
     hand = drawn_hand()
-    away, towards = hand.world.copy(), hand.world.copy()
-    _, joint = BONES[Finger.RING]
-    away[joint, 2] += 0.03
-    towards[joint, 2] -= 0.03
-    pitches = [
-        attitude(replace(hand, world=world), Finger.RING, SIZE)[0]
-        for world in (towards, hand.world, away)
-    ]
+    pitches = []
+    for deg in (-60.0, -5.0, 0.0, 5.0, 60.0):
+        depth = np.tan(np.radians(deg)) * np.hypot(*(hand.points_xy - hand.points_xy[0]).T)
+        pitches.append(attitude(replace(hand, depth_px=depth), Finger.RING, SIZE)[0])
     assert pitches == sorted(pitches)
-    assert 3 <= pitches[0] < pitches[2] <= 38
+    assert pitches[3] > pitches[1] + 5
+    assert 3 <= pitches[0] < pitches[-1] <= 38
 
 
 def test_a_finger_farther_up_in_the_picture_is_seen_more_from_the_wrists_side():
