@@ -124,6 +124,11 @@ def outline_of(mask: Mask) -> Float64 | None:
     if len(longest) < 24:
         return None
     points = (longest + 0.5) / 2 - 0.5 - 2
+    return _evenly(points)
+
+
+def _evenly(points: Float64) -> Float64:
+    """(n, 2) points evenly along a closed line."""
     step = np.linalg.norm(np.diff(points, axis=0, append=points[:1]), axis=1)
     along = np.concatenate([[0.0], np.cumsum(step)])
     want = np.linspace(0, along[-1], OUTLINE_POINTS, endpoint=False)
@@ -160,7 +165,9 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     cost, p = min(fits, key=lambda fit: fit[0])
     if cost < POOR_COST:
         return _hoop(p, unit, cost)
-    below, below_cost = _fit_below_head(p, outline / unit, hole / unit, room)
+    # A hoop's silhouette is convex: a bite that the cut-out took from it is not the hoop's.
+    whole = _evenly(cv2.convexHull(outline.astype(np.float32))[:, 0].astype(np.float64))
+    below, below_cost = _fit_below_head(p, whole / unit, hole / unit, room)
     if below_cost < FAIR_COST:
         return _hoop(below, unit, below_cost)
     if major / 0.88 / unit > WHOLE_HOLE:
