@@ -47,6 +47,9 @@ SUPERSAMPLING = 2
 FAR_MARGIN = 1.3
 """How far past its fitted reach the top is still read: there the photo's own alpha ends it."""
 
+LEAST_WALL = 0.05
+"""A wall lower than this, outer radii, is a bright thread that comes and goes with the pixels."""
+
 OVERHANG = 0.15
 """How far a wall may hang into the opening, in outer radii."""
 
@@ -194,6 +197,7 @@ def _head_wall(y: Float, column: _HeadColumns, shape: RingShape, seen: View, sho
     g = (y + reach * cos(seen.elevation)) / sin(seen.elevation)
     height = np.asarray((g + q * s) / c, np.float32)
     visible = column.present & (height <= top) & (height >= shape.outer_radius_px)
+    visible &= top > (1 + LEAST_WALL) * shape.outer_radius_px
     source_x, _ = shop.from_head(q, top)
     drop = (top - height) * (cos(shop.azimuth) * sin(shop.elevation))
     source_y = np.asarray(column.middle - reach * cos(shop.elevation) - drop, np.float32)
