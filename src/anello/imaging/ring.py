@@ -26,8 +26,6 @@ from anello.imaging.matting import Cutout
 
 ViewClass = Literal["three_quarter", "face", "top", "side"]
 
-USUAL_RATIO = 0.838
-"""R_i / R_o taken where the hole is not seen."""
 LEAST_HEAD, CLEAR_HEAD = 0.012, 0.07
 """Share of the silhouette that must stick out of the hoop's to be a head: on the upper side of the
 picture, and on the lower one."""
@@ -305,7 +303,7 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
     low, high = float(along.min()), float(along.max())
     outer = (high - low) / 2
     thick_px = 2 * outer * min(_end_thickness(points - middle, turn), 0.5)
-    ratio = USUAL_RATIO
+    ratio = METAL_RATIO[0]
     across = (points - middle) @ np.array([-np.sin(turn), np.cos(turn)])
     offsets = (points - middle) @ along_xy
     at_ends = (offsets < low + 0.12 * 2 * outer) | (offsets > high - 0.12 * 2 * outer)
