@@ -42,9 +42,9 @@ POOR_COST = 1.7
 """Mean robust cost from which a silhouette says nothing about the hoop."""
 FAIR_COST = 1.4
 """The same where half of the outlines may be left out."""
-BELOW_HEAD, BELOW_ROUNDS, LEAST_BELOW = 0.2, 3, 0.3
-"""Height over the hoop's centre, outer radii, up to which outlines are a hoop's even under a large
-head; how often they are chosen anew; and how much of either must be left."""
+BELOW_HEAD, BELOW_ROUNDS, LEAST_BELOW = (0.2, 0.05), 2, 0.3
+"""Heights over the hoop's centre, outer radii, up to which outlines are tried as a hoop's even
+under a large head; how often they are chosen anew; and how much of either must be left."""
 ROUNDING = 0.04
 """Outer radii by which each edge of a band is rounded: its outermost circle is that much nearer to
 the middle than the opening's."""
@@ -167,9 +167,10 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         return _hoop(p, unit, cost)
     # A hoop's silhouette is convex: a bite that the cut-out took from it is not the hoop's.
     whole = _evenly(cv2.convexHull(outline.astype(np.float32))[:, 0].astype(np.float64))
-    below, below_cost = _fit_below_head(p, whole / unit, hole / unit, room)
-    if below_cost < FAIR_COST:
-        return _hoop(below, unit, below_cost)
+    for height in BELOW_HEAD:
+        below, below_cost = _fit_below(height, p, whole / unit, hole / unit, room)
+        if below_cost < FAIR_COST:
+            return _hoop(below, unit, below_cost)
     if major / 0.88 / unit > WHOLE_HOLE:
         # The silhouette is no hoop's (a large head, a pair): the hole alone, with the usual metal.
         tilt = np.arcsin(np.clip(minor / major + 0.12, 0.1, 0.98))
@@ -187,8 +188,8 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     return _hoop(p, unit, cost)
 
 
-def _fit_below_head(
-    start: Float64, outline: Float64, hole: Float64, room: Float64
+def _fit_below(
+    height: float, start: Float64, outline: Float64, hole: Float64, room: Float64
 ) -> tuple[Float64, float]:
     """Fit what lies below a head too large to be an outlier; heads are up in the picture."""
     p = start.copy()
@@ -198,7 +199,7 @@ def _fit_below_head(
     low[3], high[3] = 0.7 * p[3], 1.4 * p[3]
     cost = np.inf
     for _ in range(BELOW_ROUNDS):
-        lower = [points[_height(points, p) < BELOW_HEAD] for points in (outline, hole)]
+        lower = [points[_height(points, p) < height] for points in (outline, hole)]
         if min(len(points) for points in lower) < LEAST_BELOW * OUTLINE_POINTS:
             return p, np.inf
         p, cost = _minimise(p, lower[0], lower[1], np.ones(7, bool), low, high)
