@@ -137,7 +137,7 @@ def test_mirrored_photo_gives_the_mirrored_site():
     flip = np.array([SIZE[1] - 1, 0])
     other = Hand(
         points_xy=flip + hand.points_xy * [-1, 1],
-        world=hand.world * [-1, 1, 1],
+        depth_px=hand.depth_px,
         side="right" if hand.side == "left" else "left",
         dorsal=True,
         presence=1.0,

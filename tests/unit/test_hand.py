@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from anello.imaging.hand import (
-    BONES,
     Finger,
     Hand,
     HandEvidence,
@@ -44,9 +43,8 @@ def drawn_hand(turn_deg: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -
     angle = np.radians(turn_deg)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     flat = (points - middle) @ turn.T
-    world = np.column_stack([flat / PALM * 0.095, np.zeros(21)])
     placed = flat + np.array(SIZE) / 2 + np.array(shift)
-    return Hand(placed, world, "right", True, 0.99, 1, evidence=HandEvidence(0.3, 0.05))
+    return Hand(placed, np.zeros(21), "right", True, 0.99, 1, evidence=HandEvidence(0.3, 0.05))
 
 
 def failed(
@@ -193,28 +191,35 @@ def test_expected_width_grows_with_the_hand():
     assert expected_width(hand, Finger.LITTLE) < expected_width(hand, Finger.RING)
 
 
-def test_pitch_stays_in_range_and_follows_the_tilt():
+def test_pitch_stays_in_range_and_follows_the_palms_tilt():
     hand = drawn_hand()
-    away, towards = hand.world.copy(), hand.world.copy()
-    _, joint = BONES[Finger.RING]
-    away[joint, 2] += 0.03
-    towards[joint, 2] -= 0.03
+    pitches = []
+    for deg in (-60.0, -5.0, 0.0, 5.0, 60.0):
+        depth = np.tan(np.radians(deg)) * np.hypot(*(hand.points_xy - hand.points_xy[0]).T)
+        pitches.append(attitude(replace(hand, depth_px=depth), Finger.RING, SIZE)[0])
+    assert pitches == sorted(pitches)
+    assert pitches[3] > pitches[1] + 5
+    assert 3 <= pitches[0] < pitches[-1] <= 38
+
+
+def test_a_finger_farther_up_in_the_picture_is_seen_more_from_the_wrists_side():
     pitches = [
-        attitude(replace(hand, world=world), Finger.RING)[0]
-        for world in (towards, hand.world, away)
+        attitude(drawn_hand(shift=(0.0, -up)), Finger.RING, SIZE)[0] for up in (-100.0, 0.0, 100.0)
     ]
     assert pitches == sorted(pitches)
-    assert 3 <= pitches[0] < pitches[2] <= 38
+    assert 3 < pitches[0] < pitches[2] - 4
 
 
 def test_thumb_is_rolled_outwards_on_either_hand():
     right = drawn_hand()
     left = replace(right, points_xy=right.points_xy * [-1, 1] + [800, 0], side="left")
     # The thumb of a right hand seen from the back points left: its back turns to the left.
-    assert -70 < attitude(right, Finger.THUMB)[1] < -30
-    assert attitude(left, Finger.THUMB)[1] == pytest.approx(-attitude(right, Finger.THUMB)[1])
+    assert -70 < attitude(right, Finger.THUMB, SIZE)[1] < -30
+    assert attitude(left, Finger.THUMB, SIZE)[1] == pytest.approx(
+        -attitude(right, Finger.THUMB, SIZE)[1]
+    )
 
 
 def test_fingers_roll_little():
     for finger in list(Finger)[1:]:
-        assert abs(attitude(drawn_hand(), finger)[1]) < 20
+        assert abs(attitude(drawn_hand(), finger, SIZE)[1]) < 20

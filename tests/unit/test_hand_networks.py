@@ -174,4 +174,4 @@ def test_same_picture_same_points(hand_networks: HandNetworks):
     assert first is not None
     assert second is not None
     assert np.array_equal(first.points_xy, second.points_xy)
-    assert np.array_equal(first.world, second.world)
+    assert np.array_equal(first.depth_px, second.depth_px)

@@ -56,6 +56,28 @@ def test_head_is_found_and_does_not_bend_the_hoop(head: float) -> None:
     assert shape.elevation_deg == pytest.approx(42, abs=4)
 
 
+def test_under_a_head_as_large_as_half_the_ring_the_hoop_is_fitted_to_what_lies_below() -> None:
+    hoop = DrawnHoop(rotation_deg=12, elevation_deg=40)
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    turn = np.deg2rad(hoop.rotation_deg)
+    right, up = np.array([np.cos(turn), np.sin(turn)]), np.array([np.sin(turn), -np.cos(turn)])
+    corners = [
+        hoop.centre + hoop.outer * (x * right + y * up)
+        for x, y in ((-1.05, 0.1), (-0.75, 1.1), (0.75, 1.1), (1.05, 0.1))
+    ]
+    head = np.round(corners).astype(np.int32)
+    cv2.fillConvexPoly(alpha, head, 255, cv2.LINE_AA)
+    cv2.fillConvexPoly(picture, head, (150, 20, 40), cv2.LINE_AA)
+    cutout = cut_out(picture, mask=alpha)
+    assert cutout is not None
+    shape = fit_ring(cutout)
+    assert shape is not None
+    assert shape.rotation_deg == pytest.approx(12, abs=3)
+    assert shape.elevation_deg == pytest.approx(40, abs=5)
+    assert shape.outer_radius_px == pytest.approx(hoop.outer, rel=0.05)
+    assert np.allclose(shape.centre_xy, hoop.centre, atol=8)
+
+
 def test_anchors_give_centre_rotation_and_scale() -> None:
     hoop = DrawnHoop()
     picture, alpha = draw_hoop(plain_ground(), hoop)

@@ -174,7 +174,7 @@ def _site(
     rows = np.arange(frame.rows - 1, -1, -1, dtype=np.float64)
     left = frame.to_photo(paths.left[::-1], rows)
     right = frame.to_photo(paths.right[::-1], rows)
-    pitch, roll = attitude(hand, finger)
+    pitch, roll = attitude(hand, finger, (pixels.shape[1], pixels.shape[0]))
     sigma = edge_sigma(pixels, left, right, paths.trust_left[::-1], paths.trust_right[::-1], across)
     return FingerSite(
         finger=finger,

@@ -16,7 +16,7 @@ import numpy as np
 
 from anello.imaging.arrays import Float, Float64, Mask
 
-ROUNDNESS = 2.5
+ROUNDNESS = 3.0
 """Exponent of the cross-section's superellipse: 2 is a court band, large is a flat one."""
 
 _COLUMNS, _ROWS, _PROFILE = 61, 32, 49

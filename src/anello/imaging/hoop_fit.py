@@ -36,15 +36,20 @@ USUAL_ELEVATION_DEG = (45.0, 14.0)
 """Shop photographs, mean and spread."""
 WHOLE_HOLE = 0.6
 """A hoop this small, of half the ring's box, was fitted to a piece of its hole."""
-SECTION_WIDTHS, SECTION_POWERS = (0.8, 1.7), (1.7, 1.0)
-"""Width over thickness, as if square, of round and of flat sections, and their p (Hoop.width)."""
 CLEAR_COST = 0.9
 """A fit this good needs no other start."""
 POOR_COST = 1.7
 """Mean robust cost from which a silhouette says nothing about the hoop."""
-CROWN = 0.75
-"""Share of d by which the *outer* outline is wider than one ellipse: edges of bands are rounded, so
-the outermost circle is narrower than the band."""
+FAIR_COST = 1.4
+"""The same where half of the outlines may be left out."""
+BELOW_HEAD, BELOW_ROUNDS, LEAST_BELOW = (0.2, 0.05), 2, 0.3
+"""Heights over the hoop's centre, outer radii, up to which outlines are tried as a hoop's even
+under a large head; how often they are chosen anew; and how much of either must be left."""
+ROUNDING = 0.04
+"""Outer radii by which each edge of a band is rounded: its outermost circle is that much nearer to
+the middle than the opening's."""
+LEAST_CROWN = 0.3
+"""Share of a band's width that its outermost circles are apart at least."""
 
 SAME = 0.005
 """Two starts that end this near to each other, and not badly, have found what there is."""
@@ -75,19 +80,8 @@ class Hoop:
 
     @property
     def width(self) -> float:
-        """Axial width w, px.
-
-        Half the band's breadth in the picture is T/2 sin e + w/2 cos e for a square section and
-        less for a round one, (..^p + ..^p)^(1/p) with p = 2. Bands about as wide as thick are round
-        wire, wide ones flat.
-        """
-        cos, sin = float(np.cos(self.elevation_rad)), float(np.sin(self.elevation_rad))
-        thick = max(self.outer * (1 - self.ratio), 1e-6)
-        flat = 2 * self.offset / max(cos, 0.05)
-        power = float(np.interp(flat / thick, SECTION_WIDTHS, SECTION_POWERS))
-        across = thick / 2 * sin
-        half = ((across + self.offset) ** power - across**power) ** (1 / power)
-        return float(2 * half / max(cos, 0.05))
+        """Axial width w, px."""
+        return float(2 * self.offset / max(float(np.cos(self.elevation_rad)), 0.05))
 
     def scaled(self, factor: float) -> Hoop:
         """The same hoop in a picture ``factor`` times as large (pixel centres are integers)."""
@@ -110,7 +104,8 @@ class Hoop:
         u, v = self.to_own_frame(x, y)
         r = np.maximum(np.hypot(u, v), 1e-6)
         tilt, d = float(np.sin(self.elevation_rad)), self.offset / self.outer
-        outside = r - hull_radius(u / r, v / r, 1.0, tilt, d * CROWN)
+        crown = crown_offset(d, self.elevation_rad)
+        outside = r - hull_radius(u / r, v / r, 1.0, tilt, crown)
         inside = hole_radius(u / r, v / r, self.ratio, tilt, d) - r
         return outside, inside
 
@@ -129,6 +124,11 @@ def outline_of(mask: Mask) -> Float64 | None:
     if len(longest) < 24:
         return None
     points = (longest + 0.5) / 2 - 0.5 - 2
+    return _evenly(points)
+
+
+def _evenly(points: Float64) -> Float64:
+    """(n, 2) points evenly along a closed line."""
     step = np.linalg.norm(np.diff(points, axis=0, append=points[:1]), axis=1)
     along = np.concatenate([[0.0], np.cumsum(step)])
     want = np.linspace(0, along[-1], OUTLINE_POINTS, endpoint=False)
@@ -165,6 +165,12 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     cost, p = min(fits, key=lambda fit: fit[0])
     if cost < POOR_COST:
         return _hoop(p, unit, cost)
+    # A hoop's silhouette is convex: a bite that the cut-out took from it is not the hoop's.
+    whole = _evenly(cv2.convexHull(outline.astype(np.float32))[:, 0].astype(np.float64))
+    for height in BELOW_HEAD:
+        below, below_cost = _fit_below(height, p, whole / unit, hole / unit, room)
+        if below_cost < FAIR_COST:
+            return _hoop(below, unit, below_cost)
     if major / 0.88 / unit > WHOLE_HOLE:
         # The silhouette is no hoop's (a large head, a pair): the hole alone, with the usual metal.
         tilt = np.arcsin(np.clip(minor / major + 0.12, 0.1, 0.98))
@@ -180,6 +186,32 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     wide = [fit for fit in fits if 0.8 < fit[1][3] < 1.3] or fits
     cost, p = min(wide, key=lambda fit: fit[0])
     return _hoop(p, unit, cost)
+
+
+def _fit_below(
+    height: float, start: Float64, outline: Float64, hole: Float64, room: Float64
+) -> tuple[Float64, float]:
+    """Fit what lies below a head too large to be an outlier; heads are up in the picture."""
+    p = start.copy()
+    p[2] += np.pi if np.cos(p[2]) < 0 else 0.0
+    low, high = _LOW.copy(), _HIGH.copy()
+    low[:3], high[:3] = p[:3] - room, p[:3] + room
+    low[3], high[3] = 0.7 * p[3], 1.4 * p[3]
+    cost = np.inf
+    for _ in range(BELOW_ROUNDS):
+        lower = [points[_height(points, p) < height] for points in (outline, hole)]
+        if min(len(points) for points in lower) < LEAST_BELOW * OUTLINE_POINTS:
+            return p, np.inf
+        p, cost = _minimise(p, lower[0], lower[1], np.ones(7, bool), low, high)
+    return p, cost
+
+
+def _height(points: Float64, p: Float64) -> Float64:
+    """How far up from a hoop's centre points lie, outer radii."""
+    x, y, turn, outer = p[:4]
+    return np.asarray(
+        ((points[:, 0] - x) * np.sin(turn) - (points[:, 1] - y) * np.cos(turn)) / outer
+    )
 
 
 def _starts(
@@ -258,6 +290,11 @@ def hull_radius(sx: Float64, sy: Float64, radius: Real, tilt: Real, d: Real) -> 
     return np.where(np.abs(sy) * side < d, side, ends)
 
 
+def crown_offset(d: Real, elevation: Real) -> Float64:
+    """Shift of the outermost circles, where that of the opening's is d; outer radii."""
+    return np.maximum(d - ROUNDING * np.cos(elevation), LEAST_CROWN * np.asarray(d))
+
+
 def _hoop(p: Float64, unit: float, cost: float) -> Hoop:
     x, y, turn, outer, ratio, elevation, offset = (float(v) for v in p)
     return Hoop(
@@ -283,7 +320,7 @@ def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Flo
     tilt = np.sin(elevation)
     parts = []
     for points, radius, d, model in (
-        (outline, 1.0, offset * CROWN, hull_radius),
+        (outline, 1.0, crown_offset(offset, elevation), hull_radius),
         (hole, ratio, offset, hole_radius),
     ):
         if points is None:

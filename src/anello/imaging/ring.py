@@ -26,8 +26,6 @@ from anello.imaging.matting import Cutout
 
 ViewClass = Literal["three_quarter", "face", "top", "side"]
 
-USUAL_RATIO = 0.885
-"""R_i / R_o taken where the hole is not seen (about 1 mm to 2.5 mm of metal)."""
 LEAST_HEAD, CLEAR_HEAD = 0.012, 0.07
 """Share of the silhouette that must stick out of the hoop's to be a head: on the upper side of the
 picture, and on the lower one."""
@@ -40,10 +38,16 @@ LEAST_OPENING = 0.15
 """Size of an opening in pieces over the ring's own: less are the gaps of open-work."""
 LEAST_PIECE = 0.2
 """Size of a piece of the opening, over the piece found first, to be taken for one."""
-METAL_RATIO = (0.845, 0.03)
-"""R_i / R_o of rings that last, mean and spread: 1.2 to 2 mm of metal round a finger of 17 mm."""
-MEASURED_RATIO_SIGMA = 0.04
-"""Error of the fitted R_i / R_o: a cut-out that ate a little of the inside makes the metal thin."""
+METAL_RATIO = (0.838, 0.025)
+"""R_i / R_o of rings that last, mean and spread: 1.2 to 2.2 mm of metal round a finger of 17 mm."""
+MEASURED_RATIO_SIGMA = 0.025
+"""Error of the fitted R_i / R_o once its excess is taken off."""
+RATIO_EXCESS, RATIO_EXCESS_CUT = 0.01, 0.04
+"""What the fitted R_i / R_o is too large by: edges are rounded, so the opening is seen wider than
+the bore and the silhouette narrower than the outermost circle; and a cut-out of our own eats a
+little from both. Measured on the bench's product photos."""
+GIVEN = ("alpha", "mask", "as-is")
+"""Methods of a cut-out whose silhouette came with the picture."""
 EXCESS = 0.035
 """How far outside the fitted silhouette, outer radii, something sticks out."""
 STONE_COLOUR = 0.45
@@ -125,7 +129,7 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
         hole = holes[0] if holes else None
         hoop = fit_hoop_to_anchors(outline, hole, _left_to_right(given, usual), usual)
         head_deg = _head_deg(hoop, rgb, solid)
-        shape = _shape(hoop, hoop.ratio, head_deg, scale, cutout.confidence, ())
+        shape = _shape(hoop, head_deg, scale, cutout.confidence, ())
         return replace(shape, contact_xy=_left_to_right(np.asarray(anchors, np.float64), usual))
     if found is None:
         return _without_opening(solid, scale)
@@ -136,8 +140,8 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
         )
     hoop = _turned_up(found, solid)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
-    ratio = _likely_ratio(hoop.ratio)
-    return _shape(hoop, ratio, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
+    hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
+    return _shape(hoop, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
 
 
 def _left_to_right(anchors: Float64, usual: Hoop | None) -> Float64:
@@ -299,7 +303,7 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
     low, high = float(along.min()), float(along.max())
     outer = (high - low) / 2
     thick_px = 2 * outer * min(_end_thickness(points - middle, turn), 0.5)
-    ratio = USUAL_RATIO
+    ratio = METAL_RATIO[0]
     across = (points - middle) @ np.array([-np.sin(turn), np.cos(turn)])
     offsets = (points - middle) @ along_xy
     at_ends = (offsets < low + 0.12 * 2 * outer) | (offsets > high - 0.12 * 2 * outer)
@@ -309,7 +313,7 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
         float(centre[0]), float(centre[1]), turn, outer, ratio, np.deg2rad(3.0), thick_px / 2, 1.0
     )
     note = "no opening is seen: the ring is taken as photographed from straight above its head"
-    return _shape(hoop, ratio, 0.0, scale, 0.4, (note,))
+    return _shape(hoop, 0.0, scale, 0.4, (note,))
 
 
 def _end_thickness(centred: Float64, turn_rad: float) -> float:
@@ -322,15 +326,17 @@ def _end_thickness(centred: Float64, turn_rad: float) -> float:
     return max(float(np.ptp(across[end])) for end in ends) / length
 
 
-def _likely_ratio(measured: float) -> float:
-    """R_i / R_o by what was measured and by what metal needs to be, weighted by their variances."""
+def _with_likely_metal(hoop: Hoop, given: bool) -> Hoop:
+    """The hoop with R_i / R_o, and with it R_i, by what was measured and by what metal needs to be,
+    weighted by their variances. given : the silhouette is exact, not cut out here."""
+    measured = hoop.ratio - (RATIO_EXCESS if given else RATIO_EXCESS_CUT)
     own, usual = 1 / MEASURED_RATIO_SIGMA**2, 1 / METAL_RATIO[1] ** 2
-    return (own * measured + usual * METAL_RATIO[0]) / (own + usual)
+    ratio = (own * measured + usual * METAL_RATIO[0]) / (own + usual)
+    return replace(hoop, ratio=ratio)
 
 
 def _shape(
     hoop: Hoop,
-    ratio: float,
     head_deg: float,
     scale: float,
     confidence: float,
@@ -348,7 +354,7 @@ def _shape(
     shape = RingShape(
         centre_xy=(np.array([hoop.x, hoop.y]) + 0.5) / scale - 0.5,
         rotation_deg=float(np.rad2deg(hoop.turn_rad)),
-        inner_radius_px=hoop.outer * ratio / scale,
+        inner_radius_px=hoop.outer * hoop.ratio / scale,
         outer_radius_px=hoop.outer / scale,
         band_width_px=hoop.width / scale,
         elevation_deg=elevation,

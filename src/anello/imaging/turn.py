@@ -30,20 +30,25 @@ from numpy.typing import NDArray
 
 from anello.imaging.arrays import Float, Float64, Roi
 from anello.imaging.finger import FingerSite
+from anello.imaging.hand import Finger
 from anello.imaging.head import Head
 from anello.imaging.hoop import Hoop, see_hoop
 from anello.imaging.ring import RingShape
 from anello.imaging.texture import FULL, Level, Texture
 from anello.imaging.view import View
 
-SNUGNESS = 1.0
-"""Inner radius of the hoop over half the finger's width: a ring that fits touches both sides."""
+SNUGNESS, THUMB_SNUGNESS = 1.0, 0.95
+"""Inner radius of the hoop over half the finger's width: a ring that fits touches both sides. A
+thumb is seen askew, where its flesh is widest and gives way to the ring."""
 
 SUPERSAMPLING = 2
 """Samples per pixel and direction: anti-aliased ends at a quarter of the cost of four."""
 
 FAR_MARGIN = 1.3
 """How far past its fitted reach the top is still read: there the photo's own alpha ends it."""
+
+LEAST_WALL = 0.05
+"""A wall lower than this, outer radii, is a bright thread that comes and goes with the pixels."""
 
 OVERHANG = 0.15
 """How far a wall may hang into the opening, in outer radii."""
@@ -104,7 +109,8 @@ class _Sheet:
 
 def hand_from_ring(shape: RingShape, site: FingerSite) -> float:
     """Pixels of the hand photo per pixel of the product photo."""
-    return float(SNUGNESS * site.width_px / 2 / shape.inner_radius_px)
+    snugness = THUMB_SNUGNESS if site.finger == Finger.THUMB else SNUGNESS
+    return float(snugness * site.width_px / 2 / shape.inner_radius_px)
 
 
 def hoop_of(shape: RingShape) -> Hoop:
@@ -191,6 +197,7 @@ def _head_wall(y: Float, column: _HeadColumns, shape: RingShape, seen: View, sho
     g = (y + reach * cos(seen.elevation)) / sin(seen.elevation)
     height = np.asarray((g + q * s) / c, np.float32)
     visible = column.present & (height <= top) & (height >= shape.outer_radius_px)
+    visible &= top > (1 + LEAST_WALL) * shape.outer_radius_px
     source_x, _ = shop.from_head(q, top)
     drop = (top - height) * (cos(shop.azimuth) * sin(shop.elevation))
     source_y = np.asarray(column.middle - reach * cos(shop.elevation) - drop, np.float32)

@@ -49,14 +49,13 @@ class RawHand:
     """What the networks say of one hand.
 
     points_xy : (21, 2) px of the picture given (integer = pixel centre).
-    world : (21, 3) metres about the hand's middle, axes as the picture's: x right, y down,
-        z away from the camera.
+    depth_px : (21,) away from the camera, from the wrist's, in the same px.
     presence, right_probability, palm_score : in [0, 1]; right means a true right hand when the
         photo is not mirrored.
     """
 
     points_xy: Float64
-    world: Float64
+    depth_px: Float64
     presence: float
     right_probability: float
     palm_score: float
@@ -219,14 +218,11 @@ class HandNetworks:
         """The 21 points inside one crop."""
         picture_from_crop = roi.picture_from_crop(LANDMARK_SIZE)
         crop = _sampled(rgb, picture_from_crop, LANDMARK_SIZE, cv2.BORDER_REPLICATE)
-        points, presence, right, world = self._landmark.run(crop)
-        xy = points.reshape(21, 3)[:, :2].astype(np.float64)
-        turn = picture_from_crop[:, :2] / (roi.size / LANDMARK_SIZE)
-        world_xyz = world.reshape(21, 3).astype(np.float64)
-        world_xyz[:, :2] = world_xyz[:, :2] @ turn.T
+        points, presence, right, _ = self._landmark.run(crop)
+        xyz = points.reshape(21, 3).astype(np.float64)
         return RawHand(
-            points_xy=xy @ picture_from_crop[:, :2].T + picture_from_crop[:, 2],
-            world=world_xyz,
+            points_xy=xyz[:, :2] @ picture_from_crop[:, :2].T + picture_from_crop[:, 2],
+            depth_px=(xyz[:, 2] - xyz[0, 2]) * roi.size / LANDMARK_SIZE,
             presence=float(presence.reshape(-1)[0]),
             right_probability=float(right.reshape(-1)[0]),
             palm_score=palm_score,
@@ -353,7 +349,8 @@ def _tiles(view: _View) -> Iterator[_View]:
 
 
 def _to_full(raw: RawHand, view: _View) -> RawHand:
-    return replace(raw, points_xy=raw.points_xy * view.scale + view.offset_xy)
+    points_xy = raw.points_xy * view.scale + view.offset_xy
+    return replace(raw, points_xy=points_xy, depth_px=raw.depth_px * view.scale)
 
 
 def _choose(raws: Sequence[RawHand], pixels: Bytes, copy: _View, found_by: str) -> Hand:
@@ -366,7 +363,7 @@ def _choose(raws: Sequence[RawHand], pixels: Bytes, copy: _View, found_by: str) 
     is_right = raw.right_probability > 0.5
     hand = Hand(
         points_xy=points,
-        world=raw.world,
+        depth_px=raw.depth_px,
         side="right" if is_right else "left",
         # The back is seen when the knuckles' turning sense agrees with the side (583 of 583).
         dorsal=is_right == bool(a[0] * b[1] - a[1] * b[0] > 0),
