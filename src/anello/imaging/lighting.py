@@ -138,7 +138,7 @@ THUMB_WEIGHT = 0.1
 LARGEST_MISFIT = 0.3
 """Relative error at which a profile is an outlier: something else than skin lies across it."""
 
-GROUND_TRUST = 8.0
+GROUND_TRUST = 14.0
 """Log-likelihood per unit of the ground's gradient along the light's lateral part."""
 
 AMBIENT_TRIED = np.linspace(0.05, 0.95, 7)
