@@ -178,6 +178,18 @@ def test_relighting_keeps_premultiplied_colour_within_alpha():
     assert (lit[half == 0] == 0).all()
 
 
+def test_engraving_stays_but_in_the_softer_contrast_of_a_room():
+    color, alpha, normal = a_ring()
+    lines = np.where(np.arange(100) % 4 < 2, 1.0, 0.6).astype(np.float32)
+    engraved = color * lines[:, None]
+    lit = luminance(relight(engraved, alpha, normal, lamp((0, -0.3, 0.95), 0.5), 1.0))
+    # Steps down and up again, away from the highlight: the light's own slope cancels.
+    before, after = (
+        np.log(v[30, [73, 76]] / v[30, [74, 75]]).mean() for v in (luminance(engraved), lit)
+    )
+    assert 0.5 * before < after < 0.95 * before
+
+
 def test_a_stone_is_not_taken_for_metal():
     color, alpha, normal = a_ring()
     ruby = np.array([0.22, 0.01, 0.03], np.float32)

@@ -456,6 +456,10 @@ REPLACED = 0.95
 DETAIL_SIGMA = 0.1
 """Blur that parts the studio's reflections from engraving, edges and pave, in band widths."""
 
+DETAIL_KEPT = 0.7
+"""Contrast that those keep, as an exponent: a studio has many small lamps before a white ground. On
+path-traced scenes fine contrast on the metal was 1.5 times the true."""
+
 HORIZON = (-0.45, 0.10)
 """Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
 
@@ -558,6 +562,8 @@ def relight(
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
     replaced = np.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
+    detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
+    replaced -= (1 - DETAIL_KEPT) * detail[..., None]
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
     if light.is_grey:
         straight = straight + np.float32(ambient) * (value[..., None] - straight)
