@@ -479,7 +479,7 @@ METAL_SPREAD = (0.25, 0.55)
 """Distance in (log R/G, log B/G) from the metal's colours at which a pixel starts being, and is, a
 stone."""
 
-MOST_BRIGHTENED = 1.8
+MOST_BRIGHTENED = 1.2
 """Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
 
 LAMP_IN_STONES = 0.3

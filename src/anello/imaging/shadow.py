@@ -245,8 +245,8 @@ def _contact(surface: _Surface, site: FingerSite, light: Light) -> Float:
     corner = CREVICE * np.exp(-surface.distance / (CREVICE_REACH * site.width_px))
     near_side = np.clip(-surface.side, 0, 1)
     round_off = 1 - END_FADE * smoothstep(np.abs(surface.frame.across), 0.75, 1.0)
-    density = at_rim * np.exp(-surface.distance / reach) + corner * near_side
-    return np.asarray(density * round_off, np.float32)
+    density = at_rim * np.exp(-surface.distance / reach) * round_off + corner * near_side
+    return np.asarray(density, np.float32)
 
 
 def _nearest_pixel(labels: NDArray[np.int32], cover: Mask) -> NDArray[np.int64]:
