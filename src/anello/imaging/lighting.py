@@ -479,7 +479,7 @@ METAL_SPREAD = (0.25, 0.55)
 """Distance in (log R/G, log B/G) from the metal's colours at which a pixel starts being, and is, a
 stone."""
 
-MOST_BRIGHTENED = 1.2
+MOST_BRIGHTENED = 1.3
 """Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
 
 LAMP_IN_STONES = 0.3
@@ -487,6 +487,10 @@ LAMP_IN_STONES = 0.3
 
 HIGHLIGHT_KEPT = 0.4
 """Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
+
+SIDES = 0.6
+"""Part of the normal towards the viewer below which a pixel lies on a side of the hoop, where no
+head stands."""
 
 HIGHLIGHT_WIDTH = 0.15
 """Least luminance between the two, or the noise of a blown-out plateau would turn to glitter."""
@@ -553,7 +557,7 @@ def relight(
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
     metal = _metalness(calm, inside)
-    hoop = _hoopness(None if height is None else height[on], inside)
+    hoop = _hoopness(None if height is None else height[on], normal, inside)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = np.log(np.maximum(tone, 1e-4))
@@ -630,11 +634,19 @@ def _metalness(calm: Float, inside: Mask) -> Float:
     return 1 - smoothstep(distance, *METAL_SPREAD)
 
 
-def _hoopness(height: Float | None, inside: Mask) -> Float:
-    """(n,) 1 on the hoop, 0 on what stands clearly above it."""
+def _hoopness(height: Float | None, normal: Float, inside: Mask) -> Float:
+    """(n,) 1 on the hoop, 0 on what stands clearly above it.
+
+    How high the band is, its sides tell, or most of the ring: a signet is a hoop that widens.
+    """
     if height is None:
         return np.ones(inside.shape, np.float32)
-    band = max(float(np.percentile(height[inside], 30)), 1.0)
+    sides = inside & (normal[..., 2] < SIDES)
+    low = [
+        np.percentile(height[inside], 30),
+        np.percentile(height[sides], 80) if sides.any() else 1,
+    ]
+    band = float(max(low))
     return 1 - smoothstep(height, 1.15 * band, 1.5 * band)
 
 
