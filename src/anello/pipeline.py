@@ -31,8 +31,6 @@ from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
 from anello.imaging.shadow import (
     SkinMap,
-    bulge_displacement,
-    bulge_roi,
     cast_shade,
     map_skin,
     shade_roi,
@@ -41,14 +39,14 @@ from anello.imaging.shadow import (
 )
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
-from anello.imaging.warp import crop, displaced, grown_roi, is_empty, joined, placed
+from anello.imaging.warp import crop, grown_roi, is_empty, joined, placed
 from anello.models import Models
 from anello.models.ring_network import RingNetwork
 from anello.options import Options
 from anello.stopwatch import Stopwatch
 
 SHADOW_REACH = 0.9
-"""How far from the ring its shadow and the skin's give may change the photo, in finger widths."""
+"""How far from the ring its shadow may change the photo, in finger widths."""
 
 SKIN_REACH = 1.6
 """How far around a place its skin is mapped, in finger widths: a wide ring and its shadow."""
@@ -286,19 +284,13 @@ def _wear(
     with watch("shadow"):
         around = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
         alpha, height = (placed(v, layer.roi, around) for v in (layer.alpha, layer.height))
-        shade = cast_shade(alpha, height, site, place.light, around)
-        moving = bulge_roi(site, around)
-        roi = joined(layer.roi, moving, shade_roi(shade, options.shadow))
+        shade = cast_shade(alpha, height, site, place.light, place.skin, around)
+        roi = joined(layer.roi, shade_roi(shade, options.shadow))
         patch = srgb_to_linear(crop(picture, roi))
         skin = skin_matte(place.skin, site, roi, _matte(hand.mask, roi))
         shadow = shadow_matte(shade, options.shadow, skin, roi)
     with watch("composite"):
-        band_px = ring.shape.band_width_px * hand_from_ring(ring.shape, site)
-        composed = patch.copy()
-        crop(composed, moving, roi)[:] = displaced(
-            crop(patch, moving, roi), bulge_displacement(site, band_px, moving)
-        )
-        composed *= shadow
+        composed = patch * shadow
         color, alpha = match_blur(layer.color, layer.alpha, site.edge_sigma_px)
         under = crop(composed, layer.roi, roi)
         over = color + (1 - alpha[..., None]) * under

@@ -49,6 +49,7 @@ def lamp(direction: tuple[float, float, float], ambient: float = 0.3) -> Light:
     return Light(
         direction_xyz=vector / np.linalg.norm(vector),
         colour=np.ones(3, np.float32),
+        shade=np.ones(3, np.float32),
         level=1.0,
         ambient=ambient,
         skin=SKIN,

@@ -178,6 +178,18 @@ def test_relighting_keeps_premultiplied_colour_within_alpha():
     assert (lit[half == 0] == 0).all()
 
 
+def test_engraving_stays_but_in_the_softer_contrast_of_a_room():
+    color, alpha, normal = a_ring()
+    lines = np.where(np.arange(100) % 4 < 2, 1.0, 0.6).astype(np.float32)
+    engraved = color * lines[:, None]
+    lit = luminance(relight(engraved, alpha, normal, lamp((0, -0.3, 0.95), 0.5), 1.0))
+    # Steps down and up again, away from the highlight: the light's own slope cancels.
+    before, after = (
+        np.log(v[30, [73, 76]] / v[30, [74, 75]]).mean() for v in (luminance(engraved), lit)
+    )
+    assert 0.5 * before < after < 0.95 * before
+
+
 def test_a_stone_is_not_taken_for_metal():
     color, alpha, normal = a_ring()
     ruby = np.array([0.22, 0.01, 0.03], np.float32)
@@ -197,3 +209,39 @@ def test_a_photo_in_black_and_white_gets_a_grey_ring():
     color, alpha, normal = a_ring()
     lit = relight(color, alpha, normal, light, 1.0)
     assert np.ptp(lit, axis=-1).max() < 0.02
+
+
+def half_shaded(dark_side):
+    """Light read off a vertical finger lit from the right, on a ground with a dark left side."""
+    site = upright_site()
+    light = lamp((0.85, 0.0, 0.53), ambient=0.1)
+    picture = lit_finger(site, light)
+    beside = np.arange(SIZE) < SIZE / 2 - site.width_px / 2
+    picture[:, beside] = np.asarray(dark_side, np.float32)
+    skin = skin_matte(map_skin(linear_to_srgb(picture), site, ROI), site, ROI)
+    points = np.tile(np.array([SIZE / 2, SIZE * 0.9]), (21, 1))
+    points[5:9, 1] = points[9:13, 1] = SIZE * np.array([0.9, 0.6, 0.3, 0.1])
+    return estimate_light(picture, skin, site, ROI, picture, 1.0, points)
+
+
+def test_shade_under_a_blue_sky_is_blue_and_in_a_brown_room_brown():
+    blue, even, brown = (
+        half_shaded(np.array(tint) * 0.4 * GROUND)
+        for tint in ((0.75, 1.0, 1.3), (1.0, 1.0, 1.0), (1.2, 1.0, 0.8))
+    )
+    assert blue.shade[2] / blue.shade[0] > 1.2 * blue.colour[2] / blue.colour[0]
+    assert np.allclose(even.shade, even.colour, atol=0.02)
+    assert brown.shade[2] / brown.shade[0] < 0.9 * brown.colour[2] / brown.colour[0]
+
+
+def test_polished_metal_takes_the_colour_of_the_shade_and_the_lamp_its_own():
+    from dataclasses import replace
+
+    sky = np.array([0.8, 1.0, 1.3], np.float32)
+    sun = replace(lamp((0.0, -0.8, 0.6), ambient=0.1), shade=sky / luminance(sky))
+    half_way = (sun.direction_xyz + np.array([0, 0, 1])) / 2
+    at_lamp = mirrored_room((half_way / np.linalg.norm(half_way)).astype(np.float32), sun)
+    away = mirrored_room(np.array([0.0, 0.3, 0.954], np.float32), sun)
+    assert away[2] / away[0] > 1.3
+    assert at_lamp[2] / at_lamp[0] < 1.1
+    assert luminance(at_lamp) > 4 * luminance(away)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from anello.imaging.warp import crop, displaced, grown_roi, is_empty, joined, placed, resampled
+from anello.imaging.warp import crop, grown_roi, is_empty, joined, placed, resampled
 
 
 def test_a_region_grows_within_the_photo() -> None:
@@ -28,18 +28,6 @@ def test_crop_is_a_view() -> None:
     assert photo.sum() == 9 * 3 * 7
 
 
-def test_displacement_reads_elsewhere_and_leaves_the_rest_exact() -> None:
-    ramp = np.repeat(np.arange(20, dtype=np.float32)[None, :, None], 20, 0).repeat(3, 2)
-    field = np.zeros((20, 20, 2), np.float32)
-    field[5:10, 5:10, 0] = 1.5
-    moved = displaced(ramp, field)
-    np.testing.assert_allclose(moved[5:10, 5:10], ramp[5:10, 5:10] + 1.5, atol=0.02)
-    field_free = np.ones((20, 20), bool)
-    field_free[5:10, 5:10] = False
-    np.testing.assert_array_equal(moved[field_free], ramp[field_free])
-    np.testing.assert_array_equal(displaced(ramp, 0 * field), ramp)
-
-
 def test_the_box_around_several_leaves_out_the_empty():
     assert joined((4, 5, 9, 8), (0, 0, 0, 0), (6, 2, 7, 12)) == (4, 2, 9, 12)
     assert is_empty(joined((3, 3, 3, 3), (1, 1, 1, 1)))
@@ -51,3 +39,5 @@ def test_a_reduced_field_is_read_back_where_it_was():
     reduced = cv2.resize(field, (20, 16), interpolation=cv2.INTER_AREA)
     read = resampled(reduced, (100, 50, 140, 82), (110, 60, 130, 70))
     np.testing.assert_allclose(read, field[10:20, 10:30], atol=0.05)
+    half = resampled(field, (100, 50, 140, 82), (110, 60, 130, 70), (10, 5))
+    np.testing.assert_allclose(half, reduced[5:10, 5:15], atol=0.05)

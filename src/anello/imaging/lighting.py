@@ -12,14 +12,17 @@ from anello.imaging.color import luminance
 from anello.imaging.finger import FingerSite
 from anello.imaging.frame import PHALANGES, finger_frame, hand_outline, phalanx_widths
 
+WHITE = np.ones(3, np.float32)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Light:
     """Light on the hand, in the camera's frame: x right, y down, z towards the viewer.
 
     direction_xyz : (3,) unit, towards the light. colour : (3,) linear RGB of white in this light,
-    luminance 1. level : exposure, 1 where white paper facing the light would just be white.
-    ambient : share of the light that has no direction, 0 (a bare sun) to 1 (inside a cloud).
+    luminance 1. shade : (3,) the same where the lamp does not reach: blue under the sun, brown in
+    a room. level : exposure, 1 where white paper facing the light would just be
+    white. ambient : share of the light that has no direction, 0 (a bare sun) to 1 (inside a cloud).
     skin : (3,) linear colour of the finger around the ring, surround : (3,) of everything near it;
         metal mirrors them from below.
     confidence : 0..1 of the direction. is_grey : the photo has no colours at all.
@@ -27,6 +30,7 @@ class Light:
 
     direction_xyz: Float
     colour: Float
+    shade: Float
     level: float
     ambient: float
     skin: Float
@@ -64,7 +68,7 @@ def estimate_light(
     channels = cv2.split(patch)
     skin_rgb = np.array([np.median(channel[near]) for channel in channels], np.float32)
     profiles = [_finger_profile(patch, site, roi)]
-    ground = np.zeros(2)
+    ground, cooler = np.zeros(2), 0.0
     view, hand = patch, inside
     if overview is not None:
         view, hand = overview, np.zeros(overview.shape[:2], np.bool_)
@@ -75,7 +79,7 @@ def estimate_light(
             profiles += _hand_profiles(overview, overview_scale, points_xy, site)
             half = np.s_[::2, ::2]
             width = site.width_px * overview_scale / 2
-            ground = _ground_gradient(luminance(overview[half]), hand[half], width)
+            ground, cooler = _ground_gradient(overview[half], hand[half], width)
             # A hand has two long sides but only one end in the picture: the arm hides the other.
             along = np.asarray(points_xy[9] - points_xy[0], np.float64)
             along /= np.linalg.norm(along) + 1e-9
@@ -87,9 +91,12 @@ def estimate_light(
     red, green, blue = channels
     off_grey = max(cv2.norm(red, green, cv2.NORM_INF), cv2.norm(green, blue, cv2.NORM_INF))
     is_grey = off_grey < GREY_SPREAD
+    lamplit = 1 - float(smoothstep(np.float32(ambient), *LAMPLIT))
+    colour = WHITE if is_grey else _illuminant(view, hand, skin_rgb, level)
     return Light(
         direction_xyz=direction,
-        colour=np.ones(3, np.float32) if is_grey else _illuminant(view, hand, skin_rgb, level),
+        colour=colour,
+        shade=WHITE if is_grey else _warmed(colour, -cooler * lamplit),
         level=level,
         ambient=ambient,
         skin=skin_rgb,
@@ -131,7 +138,7 @@ THUMB_WEIGHT = 0.1
 LARGEST_MISFIT = 0.3
 """Relative error at which a profile is an outlier: something else than skin lies across it."""
 
-GROUND_TRUST = 8.0
+GROUND_TRUST = 14.0
 """Log-likelihood per unit of the ground's gradient along the light's lateral part."""
 
 AMBIENT_TRIED = np.linspace(0.05, 0.95, 7)
@@ -172,8 +179,23 @@ def _direction(profiles: Profiles, ground: Float64) -> tuple[Float, float, float
     return (mean / max(length, 1e-6)).astype(np.float32), ambient, length * (1 - ambient)
 
 
-def _ground_gradient(bright: Float, hand: Mask, width: float) -> Float64:
-    """(2,) which side of the hand the ground is brighter on: log brightness per unit outward.
+SHADE_TRUST = 0.8
+"""Share of the difference in colour between the dark and the bright side of the hand that is the
+light's, not the ground's."""
+
+SHADE_SEEN = (0.2, 0.5)
+"""Steepness of the ground's brightness at which its dark side starts being, and is, a shade."""
+
+LAMPLIT = (0.3, 0.6)
+"""Ambient share from which a dark side is less and less, and at last no more, the lamp's shade."""
+
+BLUEST_SHADE, WARMEST_SHADE = 0.6, 0.4
+"""Largest log B/R, and R/B, of the shade over the lit: the sky's, and a room's of wood."""
+
+
+def _ground_gradient(view: Float, hand: Mask, width: float) -> tuple[Float64, float]:
+    """(2,) which side of the hand the ground is brighter on: log brightness per unit outward; and
+    how much bluer the light is on the dark side, as log B/R.
 
     A hand shades the ground on the side away from the lamp. The outward direction o of every pixel
     within a finger's width of the outline is fitted: log Y = c + b.o, robustly (wood has a grain,
@@ -188,8 +210,9 @@ def _ground_gradient(bright: Float, hand: Mask, width: float) -> Float64:
     # Between fingers, where two outlines meet, there is no outward.
     beside = (distance > 0.1 * width) & (distance < 0.8 * width) & steep
     if np.count_nonzero(beside) < 30:
-        return np.zeros(2)
-    level = np.log(bright[beside].astype(np.float64) + 0.005)
+        return np.zeros(2), 0.0
+    rgb = view[beside].astype(np.float64) + 0.005
+    level = np.log(luminance(rgb))
     design = np.stack([np.ones(len(level)), outward_x[beside], outward_y[beside]])
     weight = np.ones(len(level))
     fit = np.zeros(3)
@@ -197,7 +220,16 @@ def _ground_gradient(bright: Float, hand: Mask, width: float) -> Float64:
         weighted = design * weight
         fit = np.linalg.lstsq(weighted @ design.T, weighted @ level, rcond=None)[0]
         weight = 1 / np.maximum(np.abs(level - fit @ design), 0.1)
-    return np.asarray(fit[1:])
+    gradient = np.asarray(fit[1:])
+    steepness = float(np.linalg.norm(gradient))
+    towards = gradient @ design[1:] / max(steepness, 1e-6)
+    blue = np.log(rgb[:, 2] / rgb[:, 0])
+    lit, dark = blue[towards > 0.3], blue[towards < -0.3]
+    if min(len(lit), len(dark)) < 15:
+        return gradient, 0.0
+    trust = SHADE_TRUST * float(smoothstep(np.float32(steepness), *SHADE_SEEN))
+    cooler = trust * float(np.median(dark) - np.median(lit))
+    return gradient, float(np.clip(cooler, -WARMEST_SHADE, BLUEST_SHADE))
 
 
 def _hemisphere(n_azimuth: int, n_elevation: int) -> Float64:
@@ -371,8 +403,14 @@ def _illuminant(view: Float, hand: Mask, skin_rgb: Float, level: float) -> Float
         estimates.append(float(np.log([ground[0] / ground[1], ground[2] / ground[1]]) @ WARMTH))
         weights.append(1 / GROUND_WARMTH_NOISE**2)
     warmth = float(np.average(estimates, weights=weights))
-    white = np.exp([warmth * WARMTH[0], 0.0, warmth * WARMTH[1]]).astype(np.float32)
-    return np.asarray(white / luminance(white), np.float32)
+    return _warmed(WHITE, warmth * float(WARMTH[0] - WARMTH[1]))
+
+
+def _warmed(white: Float, warmer: float) -> Float:
+    """(3,) luminance 1: a white whose log R/B has grown by ``warmer`` along the Planckian locus."""
+    red, blue = WARMTH / (WARMTH[0] - WARMTH[1])
+    warm = white * np.exp([warmer * red, 0.0, warmer * blue]).astype(np.float32)
+    return np.asarray(warm / luminance(warm), np.float32)
 
 
 def _pale_ground(view: Float, hand: Mask) -> Float64 | None:
@@ -400,6 +438,9 @@ room with one window. Read off path-traced scenes, like the next three."""
 ROOM_UNDER_SKY = 0.85
 """The same where the light comes from everywhere."""
 
+SKY_FROM = (0.35, 0.8)
+"""Ambient shares between which a room with a window opens to that."""
+
 LAMP_RADIANCE = 1.6
 """Radiance of a wide lamp or window, over that of the paper it lights."""
 
@@ -409,11 +450,15 @@ LAMP_SHARPNESS = 4.0
 METAL_REFLECTANCE = 0.85
 """Luminance that polished metal returns: silver 0.95, yellow gold 0.78 (Johnson & Christy 1972)."""
 
-REPLACED = 0.8
+REPLACED = 0.95
 """Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
 
-DETAIL_SIGMA = 0.04
-"""Blur that parts the studio's reflections from engraving, edges and pave, in ring widths."""
+DETAIL_SIGMA = 0.1
+"""Blur that parts the studio's reflections from engraving, edges and pave, in band widths."""
+
+DETAIL_KEPT = 0.7
+"""Contrast that those keep, as an exponent: a studio has many small lamps before a white ground. On
+path-traced scenes fine contrast on the metal was 1.5 times the true."""
 
 HORIZON = (-0.45, 0.10)
 """Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
@@ -434,11 +479,18 @@ METAL_SPREAD = (0.25, 0.55)
 """Distance in (log R/G, log B/G) from the metal's colours at which a pixel starts being, and is, a
 stone."""
 
-MOST_BRIGHTENED = 1.2
+MOST_BRIGHTENED = 1.3
 """Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
 
-HIGHLIGHT_KEPT = 0.7
+LAMP_IN_STONES = 0.3
+"""Share of the lamp's colour in the light of stones, which gather it from all around."""
+
+HIGHLIGHT_KEPT = 0.4
 """Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
+
+SIDES = 0.6
+"""Part of the normal towards the viewer below which a pixel lies on a side of the hoop, where no
+head stands."""
 
 HIGHLIGHT_WIDTH = 0.15
 """Least luminance between the two, or the noise of a blown-out plateau would turn to glitter."""
@@ -461,12 +513,18 @@ def mirrored_room(normal: Float, light: Light) -> Float:
     facing = normal[..., 2]
     ray = 2 * facing[..., None] * normal - np.array([0, 0, 1], np.float32)
     lamp = np.exp(LAMP_SHARPNESS * (ray @ light.direction_xyz - 1))
-    room = ROOM + (ROOM_UNDER_SKY - ROOM) * light.ambient**2
-    above = light.level * (room + (1 - light.ambient) * LAMP_RADIANCE * lamp)
+    window = (1 - light.ambient) * LAMP_RADIANCE * lamp[..., None]
+    above = light.level * (room_radiance(light) + window * light.colour)
     up = smoothstep(ray[..., 2], *HORIZON)[..., None]
     dark = SHADED_BELOW * np.exp(-DARKER_DOWN * np.clip(-ray[..., 2], 0, 1))[..., None]
     below = dark * (light.skin + light.surround) / 2
-    return np.asarray(up * above[..., None] * light.colour + (1 - up) * below, np.float32)
+    return np.asarray(up * above + (1 - up) * below, np.float32)
+
+
+def room_radiance(light: Light) -> Float:
+    """(3,) light of the open but for the lamp, over that of white paper in it."""
+    sky = float(smoothstep(np.float32(light.ambient), *SKY_FROM))
+    return np.asarray((sky * ROOM_UNDER_SKY + (1 - sky) * ROOM) * light.shade, np.float32)
 
 
 def relight(
@@ -490,7 +548,7 @@ def relight(
     straight = color / cv2.merge([np.maximum(alpha, np.float32(1e-3))] * 3)
     value = np.maximum(luminance(straight), np.float32(1e-3))
     calm = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.8))
-    studio = _blurred(value, alpha, DETAIL_SIGMA * _extent(inside))
+    studio = _blurred(value, alpha, DETAIL_SIGMA * _breadth(inside))
     highlight = _highlights(value, alpha, inside)
     # From here on pixel by pixel, so only those that the ring covers: (n,) and (n, 3).
     on = alpha > 0
@@ -499,15 +557,17 @@ def relight(
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
     metal = _metalness(calm, inside)
-    hoop = _hoopness(None if height is None else height[on], inside)
+    hoop = _hoopness(None if height is None else height[on], normal, inside)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = np.log(np.maximum(tone, 1e-4))
-    stone = np.log(min(light.level, 1.0) * light.colour)
+    stone = np.log(min(light.level, 1.0) * _between(light, LAMP_IN_STONES))
     gain = stone + metal[..., None] * (gain - stone)
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
     replaced = np.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
+    detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
+    replaced -= (1 - DETAIL_KEPT) * detail[..., None]
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
     if light.is_grey:
         straight = straight + np.float32(ambient) * (value[..., None] - straight)
@@ -528,7 +588,7 @@ def _studio_to_hand(
     """(n, 3) positive factor that keeps the studio's picture and changes its tone and tint: its
     middle goes to the radiance of the room, its highlights to that of a lamp."""
     middle = max(float(np.median(value[inside])), 0.05)
-    room = ROOM * 1.2 + (ROOM_UNDER_SKY - ROOM * 1.2) * light.ambient**2
+    room = 1.2 * float(luminance(room_radiance(light)))
     base = min(light.level * room / middle, 1.0)
     peak = min(float(np.sqrt(light.level)), 1.0)  # lamps in a dim room still shine
     tone = base + (peak - base) * highlight * 0.9
@@ -537,7 +597,13 @@ def _studio_to_hand(
     matte = shading(normal, light)
     matte = np.clip(matte / max(float(matte[inside].mean()), 1e-3), 0.6, 1.4)
     tone = tone * np.where(inside, matte, 1) ** (0.5 * (1 - highlight))
-    return np.asarray(tone[..., None] * (light.colour * (1 - share) + skin * share), np.float32)
+    white = _between(light, highlight[..., None])
+    return np.asarray(tone[..., None] * (white * (1 - share) + skin * share), np.float32)
+
+
+def _between(light: Light, lamp: Float | float) -> Float:
+    """(..., 3) colour of light that comes from the room, 0, to the lamp, 1."""
+    return np.asarray(light.shade ** (1 - lamp) * light.colour**lamp, np.float32)
 
 
 def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
@@ -568,18 +634,26 @@ def _metalness(calm: Float, inside: Mask) -> Float:
     return 1 - smoothstep(distance, *METAL_SPREAD)
 
 
-def _hoopness(height: Float | None, inside: Mask) -> Float:
-    """(n,) 1 on the hoop, 0 on what stands clearly above it."""
+def _hoopness(height: Float | None, normal: Float, inside: Mask) -> Float:
+    """(n,) 1 on the hoop, 0 on what stands clearly above it.
+
+    How high the band is, its sides tell, or most of the ring: a signet is a hoop that widens.
+    """
     if height is None:
         return np.ones(inside.shape, np.float32)
-    band = max(float(np.percentile(height[inside], 30)), 1.0)
+    sides = inside & (normal[..., 2] < SIDES)
+    low = [
+        np.percentile(height[inside], 30),
+        np.percentile(height[sides], 80) if sides.any() else 1,
+    ]
+    band = float(max(low))
     return 1 - smoothstep(height, 1.15 * band, 1.5 * band)
 
 
-def _extent(inside: Mask) -> float:
-    """px across the ring: the longer side of its box."""
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    return float(max(np.ptp(rows), np.ptp(columns)) + 1)
+def _breadth(inside: Mask) -> float:
+    """px across the band: over a strip, the distance to its rims has its median at a quarter."""
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)[inside]
+    return float(4 * np.median(depth))
 
 
 def _blurred(value: Float, alpha: Float, sigma: float) -> Float:

@@ -1,12 +1,11 @@
-"""What the ring does to the skin: contact shadow, cast shadow, and a slight bulge.
+"""What the ring does to the skin: contact shadow at its foot, and shadow thrown clear of it.
 
-All of it is a multiplier on linear skin, or a displacement of it, and only on skin.
+All of it is a multiplier on linear skin, and only on skin.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -23,10 +22,8 @@ from anello.imaging.frame import (
     scaled,
 )
 from anello.imaging.lighting import Light, smoothstep
+from anello.imaging.occlusion import measure_obstacle, thrown_shade
 from anello.imaging.warp import resampled
-
-_Box: TypeAlias = tuple[slice, slice]
-"""Rows and columns."""
 
 RESPONSE = 6.0
 """Curvature of the slider: 0.15 already gives 0.6 of the physical shadow's density."""
@@ -63,35 +60,20 @@ TALLEST_RIM = 0.12
 ONE_LAMP, OVERCAST = 0.2, 0.7
 """Ambient shares between which the two laws are mixed."""
 
-END_FADE = 0.6
+END_FADE = 0.8
 """How much of the contact shadow is lost at the silhouette, where the band turns away below."""
 
-LAMP_WRAP = 0.3
-"""How far past the terminator the lamp still counts, as a cosine: windows are wide."""
+RAY_WIDTH = 24.0
+"""Finger width, px, at which the shadow thrown clear of the rim is worked out: it has no edges."""
 
-CAST = 0.12
-"""Darkness of the core of a shadow thrown clear of the rim: by the head, and on a neighbour."""
+THROWN_BLUR = 1.0
+"""Sigma, px of that, of the blur over which a point's depth beside the finger is uncertain."""
 
-LAMP_SPREAD = 0.35
-"""Radians from the middle to the edge of the lamp: a window two or three steps away."""
-
-LAMP_SAMPLES = 7
-"""Directions tried over the lamp: one in the middle, the others around it."""
+TALL = 1.5
+"""Height over the band's from which the ring is its head."""
 
 WORKING_WIDTH = 64.0
 """Finger width, px, above which the shadow is worked out on a smaller picture."""
-
-MARCH_WIDTH = 40.0
-"""Finger width, px, at which lamp rays are followed: a band is still four pixels high."""
-
-MARCH_STEPS = np.geomspace(0.04, 1.2, 9)
-"""Places along a ray that are looked at, in finger widths; the ring reaches no farther."""
-
-NO_COVER = 0.01
-"""Coverage of a pixel below which it casts no shadow."""
-
-NEIGHBOUR_DEPTH = 0.4
-"""Height of a neighbouring finger's near side over the fingers' middle plane, in half widths."""
 
 SCATTER_SIGMA = np.array([0.020, 0.010, 0.006], np.float32)
 """Blur by light under the skin for R, G, B, in finger widths. Diffusion lengths of about 0.37,
@@ -121,17 +103,21 @@ class Shade:
     roi: Roi
 
 
-def cast_shade(alpha: Float, height: Float, site: FingerSite, light: Light, roi: Roi) -> Shade:
-    """The ring's shadow before it is known where there is skin.
+def cast_shade(
+    alpha: Float, height: Float, site: FingerSite, light: Light, skin_map: SkinMap, roi: Roi
+) -> Shade:
+    """The ring's shadow before it is known how much of a pixel is skin.
 
-    alpha, height : (h, w) of the layer in ``roi``; height in px above the skin.
+    alpha, height : (h, w) of the layer in ``roi``; height in px above the skin. skin_map : where
+    neighbouring fingers are.
     """
     scale = min(WORKING_WIDTH / site.width_px, 1.0)
     here = roi
     if scale < 1:
         alpha, height = _reduced_layer(alpha, height, scale)
         site, here = scaled(site, roi, scale)
-    density = _density(alpha, height, site, light, here)
+    skin = resampled(skin_map.likely, skin_map.roi, roi, alpha.shape[::-1])
+    density = _density(alpha, height, skin, site, light, here)
     channels = []
     for share, sigma in zip(SCATTER_DENSITY, SCATTER_SIGMA, strict=True):
         soft = cv2.GaussianBlur(density, (0, 0), max(float(sigma) * site.width_px, 0.3))
@@ -175,14 +161,39 @@ def _reduced_layer(alpha: Float, height: Float, scale: float) -> tuple[Float, Fl
     return covered, np.asarray(lifted / np.maximum(covered, 1e-3), np.float32)
 
 
-def _density(alpha: Float, height: Float, site: FingerSite, light: Light, roi: Roi) -> Float:
+def _density(
+    alpha: Float, height: Float, skin: Float, site: FingerSite, light: Light, roi: Roi
+) -> Float:
     """(h, w) optical density of the whole shadow."""
     if not (alpha > 0.5).any():
         return np.zeros_like(alpha)
     surface = _surface(alpha, height, site, roi)
     density = _contact(surface, site, light)
-    density = density - np.log1p(-CAST * _cast(surface, site, light))
+    density = density - np.log1p(-_thrown(alpha, height, skin, surface.band, site, light, roi))
     return np.asarray(np.minimum(density, DENSEST), np.float32)
+
+
+def _thrown(
+    alpha: Float,
+    height: Float,
+    skin: Float,
+    band: float,
+    site: FingerSite,
+    light: Light,
+    roi: Roi,
+) -> Float:
+    """(h, w) share of the light that the ring keeps from skin away from its rim."""
+    h, w = alpha.shape
+    scale = min(RAY_WIDTH / site.width_px, 1.0)
+    if scale < 1:
+        alpha, height = _reduced_layer(alpha, height, scale)
+        skin = np.asarray(cv2.resize(skin, alpha.shape[::-1], interpolation=cv2.INTER_AREA))
+        site, roi = scaled(site, roi, scale)
+    frame = finger_frame(site, roi)
+    head = (alpha > 0.5) & (height > TALL * band * scale)
+    ring = measure_obstacle(alpha, height, head, frame, site)
+    thrown = cv2.GaussianBlur(thrown_shade(ring, skin, frame, site, light), (0, 0), THROWN_BLUR)
+    return np.asarray(cv2.resize(thrown, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,91 +245,8 @@ def _contact(surface: _Surface, site: FingerSite, light: Light) -> Float:
     corner = CREVICE * np.exp(-surface.distance / (CREVICE_REACH * site.width_px))
     near_side = np.clip(-surface.side, 0, 1)
     round_off = 1 - END_FADE * smoothstep(np.abs(surface.frame.across), 0.75, 1.0)
-    density = at_rim * np.exp(-surface.distance / reach) + corner * near_side
-    return np.asarray(density * round_off, np.float32)
-
-
-def _cast(surface: _Surface, site: FingerSite, light: Light) -> Float:
-    """Share of the light that the ring keeps from skin away from its rim.
-
-    Rays are followed from the skin towards the lamp over a height field in the camera's frame: the
-    finger is a cylinder, the ring a larger one on it, a neighbour lies a little lower. On the
-    ring's own finger only what stands over the band counts: the band's own shadow is `_contact`.
-    """
-    scale = min(MARCH_WIDTH / site.width_px, 1.0)
-    h, w = surface.alpha.shape
-    size = max(round(w * scale), 8), max(round(h * scale), 8)
-
-    def reduced(field: Float) -> Float:
-        return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.float32)
-
-    across, along = reduced(surface.frame.across), reduced(surface.frame.along)
-    radius, tilt = site.width_px / 2, np.radians(site.pitch_deg)
-    slope = along * np.float32(np.tan(tilt))
-
-    def depth(lift: Float | float) -> Float:
-        """Camera-frame z of the finger grown by ``lift``, px."""
-        g = np.sqrt(np.maximum((radius + lift) ** 2 - (across * radius) ** 2, 0))
-        return np.asarray(g / np.cos(tilt) - slope, np.float32)
-
-    own = np.clip((1.06 - np.abs(across)) / 0.12, 0, 1)
-    skin = own * depth(0.0) + (1 - own) * (NEIGHBOUR_DEPTH * radius - slope)
-    top = depth(reduced(surface.height))
-    ring = reduced(surface.alpha)
-    head = reduced(surface.alpha * (surface.height > 1.4 * surface.band))
-    normal = reduced(surface.frame.normal)
-    sharpness = np.float32(1 / (0.06 * site.width_px))
-    crest, floor = top * sharpness, skin * sharpness - np.float32(0.5)
-    beyond = ring - head
-    box = _box_of(ring > NO_COVER)
-    blocked, received = np.zeros_like(ring), np.full_like(ring, 1e-3)
-    for direction in lamp_directions(light.direction_xyz):
-        cosine = np.maximum(normal @ direction + LAMP_WRAP, 0) / (1 + LAMP_WRAP)
-        facing = own * cosine + (1 - own) * 0.6
-        cut = np.zeros_like(ring)
-        for t in MARCH_STEPS * site.width_px:
-            shift = np.round(-direction[:2] * t * scale).astype(int)
-            shaded, shading = _shifted(box, shift, ring.shape)
-            rise = crest[shading] - floor[shaded] - np.float32(t * direction[2]) * sharpness
-            there = head[shading] + (1 - own[shaded]) * beyond[shading]
-            np.maximum(cut[shaded], there * np.clip(rise, 0, 1), out=cut[shaded])
-        blocked += cut * facing
-        received += facing
-    lamp = (1 - light.ambient) * received / LAMP_SAMPLES
-    lit = lamp / (lamp + light.ambient * (1 + normal[..., 2]) / 2 + np.float32(1e-3))
-    cast = cv2.GaussianBlur(lit * blocked / received, (0, 0), 1.0)
-    return np.asarray(cv2.resize(cast, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _box_of(mask: Mask) -> _Box:
-    """Rows and columns around what is set; empty where nothing is."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _shifted(box: _Box, shift_xy: NDArray[np.int64], shape: tuple[int, ...]) -> tuple[_Box, _Box]:
-    """Where ``box`` lies after a shift, as far as it stays in the picture; and what part of it."""
-    there, part = [], []
-    for span, shift, size in zip(box, shift_xy[::-1], shape, strict=True):
-        start, stop = (min(max(int(edge + shift), 0), size) for edge in (span.start, span.stop))
-        there.append(slice(start, stop))
-        part.append(slice(start - int(shift), stop - int(shift)))
-    return (there[0], there[1]), (part[0], part[1])
-
-
-def lamp_directions(middle: Float) -> Float:
-    """(n, 3) unit directions over a lamp of LAMP_SPREAD about ``middle``."""
-    helper = np.array([0, 0, 1.0]) if abs(middle[2]) < 0.9 else np.array([1.0, 0, 0])
-    a = np.cross(middle, helper)
-    a /= np.linalg.norm(a)
-    b = np.cross(middle, a)
-    turn = 2 * np.pi * np.arange(LAMP_SAMPLES - 1) / (LAMP_SAMPLES - 1)
-    around = np.cos(LAMP_SPREAD) * middle + np.sin(LAMP_SPREAD) * (
-        np.cos(turn)[:, None] * a + np.sin(turn)[:, None] * b
-    )
-    return np.concatenate([middle[None], around]).astype(np.float32)
+    density = at_rim * np.exp(-surface.distance / reach) * round_off + corner * near_side
+    return np.asarray(density, np.float32)
 
 
 def _nearest_pixel(labels: NDArray[np.int32], cover: Mask) -> NDArray[np.int64]:
@@ -428,52 +356,3 @@ def _soft_reach(mask: Float, reach_px: float) -> Float:
     """1 within the mask and beside it, fading to 0 at ``reach_px``."""
     distance = cv2.distanceTransform((mask <= 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     return np.asarray(np.clip(1.5 - distance / max(reach_px, 1), 0, 1) * (mask <= 0.95), np.float32)
-
-
-# ------------------------------------------------------------------ the skin gives way
-
-BULGE = 0.015
-"""How far skin rises beside a snug band, in finger widths."""
-
-BULGE_AT = 0.10
-"""Distance of the bulge's crest from the band's rim, in finger widths."""
-
-
-BULGE_ACROSS, BULGE_ALONG = 1.4, 0.5
-"""Distance from the ring's centre up to which skin moves: half widths across, widths along."""
-
-
-def bulge_roi(site: FingerSite, roi: Roi) -> Roi:
-    """The part of ``roi`` in which skin can move."""
-    across, along = BULGE_ACROSS * site.width_px / 2, BULGE_ALONG * site.width_px
-    reach = across * np.abs(site.across_xy) + along * np.abs(site.axis_xy)
-    low = np.floor(site.centre_xy - reach).astype(int)
-    high = np.ceil(site.centre_xy + reach).astype(int) + 1
-    x0, y0, x1, y1 = roi
-    left, top = min(max(int(low[0]), x0), x1), min(max(int(low[1]), y0), y1)
-    return left, top, max(min(int(high[0]), x1), left), max(min(int(high[1]), y1), top)
-
-
-def bulge_displacement(
-    site: FingerSite, band_width_px: float, roi: Roi, amount: float = BULGE
-) -> Float:
-    """(h, w, 2) px to add to each pixel's own position before looking up the photo (cv2.remap).
-
-    The finger's outline swells by ``amount`` of its width on both sides of the band, whose axial
-    width on the hand photo is ``band_width_px``, and is pressed in by a third of that under it.
-    Zero from half a width away, so nothing outside the region moves.
-    """
-    across, along = finger_coordinates(site, roi)
-    width = np.float32(site.width_px)
-    away = np.abs(along)
-    beside = away - np.float32(band_width_px / 2)
-    crest = np.exp(-0.5 * ((beside / width - BULGE_AT) / 0.07) ** 2)
-    pressed = np.exp(-0.5 * (np.maximum(beside, 0) / (0.04 * width)) ** 2)
-    swell = crest - pressed / 3
-    reach = np.abs(across)
-    # Grows towards the silhouette as a cylinder's outline does, dies away within a fifth beyond it.
-    profile = np.clip(reach, 0, 1) ** 2 * np.clip((BULGE_ACROSS - reach) / 0.4, 0, 1)
-    fade = np.clip((BULGE_ALONG - away / width) / 0.12, 0, 1)
-    outward = np.sign(across) * profile * swell * fade * np.float32(-amount) * width
-    side = np.asarray(site.across_xy, np.float32)
-    return np.asarray(cv2.merge([outward * side[0], outward * side[1]]), np.float32)

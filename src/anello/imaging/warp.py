@@ -1,4 +1,4 @@
-"""Regions of interest, and moving pixels by a field."""
+"""Regions of interest, and reading them at another size."""
 
 from __future__ import annotations
 
@@ -50,37 +50,25 @@ def crop(values: NDArray[T], roi: Roi, outer: Roi | None = None) -> NDArray[T]:
     return values[roi[1] - top : roi[3] - top, roi[0] - left : roi[2] - left]
 
 
-def resampled(values: Float, roi: Roi, wanted: Roi) -> Float:
+def resampled(values: Float, roi: Roi, wanted: Roi, size: tuple[int, int] | None = None) -> Float:
     """The photo's pixels of ``wanted`` from ``values``, which cover ``roi`` in pixels of their own;
-    bilinear, beyond the border as at the border."""
+    bilinear, beyond the border as at the border. size : width, height of the answer, if not one
+    value a pixel is asked for."""
     x0, y0, x1, y1 = wanted
+    width, height = size or (x1 - x0, y1 - y0)
     scale_x, scale_y = values.shape[1] / (roi[2] - roi[0]), values.shape[0] / (roi[3] - roi[1])
+    step_x, step_y = (x1 - x0) / width * scale_x, (y1 - y0) / height * scale_y
     values_from_wanted = np.array(
         [
-            [scale_x, 0, (x0 - roi[0] + 0.5) * scale_x - 0.5],
-            [0, scale_y, (y0 - roi[1] + 0.5) * scale_y - 0.5],
+            [step_x, 0, (x0 - roi[0]) * scale_x + 0.5 * step_x - 0.5],
+            [0, step_y, (y0 - roi[1]) * scale_y + 0.5 * step_y - 0.5],
         ]
     )
     read = cv2.warpAffine(
         values,
         values_from_wanted,
-        (x1 - x0, y1 - y0),
+        (width, height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(read, np.float32)
-
-
-def displaced(patch: Float, field_xy: Float) -> Float:
-    """Each pixel read ``field_xy`` (h, w, 2) px away, bilinear; where nothing moves, as it was."""
-    moves = np.maximum(np.abs(field_xy[..., 0]), np.abs(field_xy[..., 1])) > 0.01
-    if not moves.any():
-        return patch.copy()
-    rows, columns = np.flatnonzero(moves.any(1)), np.flatnonzero(moves.any(0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    row, column = np.mgrid[box].astype(np.float32)
-    map_x, map_y = column + field_xy[box][..., 0], row + field_xy[box][..., 1]
-    moved = cv2.remap(patch, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    out = patch.copy()
-    np.copyto(out[box], moved, where=moves[box][..., None])
-    return out
