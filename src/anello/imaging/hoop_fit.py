@@ -42,6 +42,9 @@ CLEAR_COST = 0.9
 """A fit this good needs no other start."""
 POOR_COST = 1.7
 """Mean robust cost from which a silhouette says nothing about the hoop."""
+ENDS_SIGMA, ENDS_WEIGHT = 0.06, 3.0
+"""Error of the rim's ends as a network sees them, outer radii, and what one counts for: points of
+an outline that lie as far off."""
 CROWN = 0.75
 """Share of d by which the *outer* outline is wider than one ellipse: edges of bands are rounded, so
 the outermost circle is narrower than the band."""
@@ -136,8 +139,11 @@ def outline_of(mask: Mask) -> Float64 | None:
     return np.stack([np.interp(want, along, closed[:, k]) for k in (0, 1)], 1)
 
 
-def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
-    """Fit all seven parameters, from several starts around the hole's own ellipse."""
+def fit_hoop(outline: Float64, hole: Float64, contacts: Float64 | None = None) -> Hoop | None:
+    """Fit all seven parameters, from several starts around the hole's own ellipse.
+
+    contacts : (2, 2) px, where the ends of the near inner rim may be; evidence, not a bound.
+    """
     unit = float(np.ptp(outline, axis=0).max()) / 2
     hull = cv2.convexHull(hole.astype(np.float32))
     if len(hull) < 6 or unit < 4:
@@ -156,7 +162,8 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         low[:3], high[:3] = start[:3] - room, start[:3] + room
         low[3] = major / unit
         high[3] = max(1.8 * start[3], 1.1 * low[3])
-        p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
+        ends = None if contacts is None else contacts / unit
+        p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high, ends)
         agree = any(np.abs(p - q).max() < SAME for _, q in fits)
         settled = cost < CLEAR_COST or (agree and cost < POOR_COST)
         fits.append((cost, p))
@@ -273,8 +280,10 @@ def _ray(sx: Float64, sy: Float64, half_x: Real, half_y: Real, shift: Real) -> F
     return np.asarray((b + np.sqrt(np.maximum(b * b - a * c, 0))) / a)
 
 
-def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Float64:
-    """Radial misfit of both outlines in outer radii, then the weak priors.
+def _residuals(
+    p: Float64, outline: Float64 | None, hole: Float64 | None, ends: Float64 | None = None
+) -> Float64:
+    """Radial misfit of both outlines in outer radii, that of the rim's ends, then the weak priors.
 
     p : (..., 7) sets of parameters; one row of residuals for each.
     """
@@ -292,6 +301,12 @@ def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Flo
         u, v = dx * cos + dy * sin, dx * sin - dy * cos
         r = np.maximum(np.sqrt(u * u + v * v), 1e-6)
         parts.append(r - model(u / r, v / r, radius, tilt, d))
+    if ends is not None:
+        dx, dy = (ends[:, 0] - x) / outer, (ends[:, 1] - y) / outer
+        u, v = dx * cos + dy * sin, dx * sin - dy * cos
+        level = v[..., :1] - v[..., 1:]
+        far = np.abs(u) - ratio
+        parts.append(ENDS_WEIGHT * ROBUST_SCALE / ENDS_SIGMA * np.concatenate([far, level], -1))
     width = 2 * offset / np.maximum(np.cos(elevation), 0.05)
     for value, (mean, spread) in (
         (ratio, USUAL_THICKNESS_RATIO),
@@ -309,6 +324,7 @@ def _minimise(
     free: Mask,
     low: Float64 = _LOW,
     high: Float64 = _HIGH,
+    ends: Float64 | None = None,
 ) -> tuple[Float64, float]:
     """Robust least squares over the free parameters. Returns them and the mean robust cost."""
     start = np.clip(start, low + 1e-4, high - 1e-4)
@@ -316,14 +332,14 @@ def _minimise(
     def misfit(q: Float64) -> Float64:
         p = start.copy()
         p[free] = q
-        return _residuals(p, outline, hole)
+        return _residuals(p, outline, hole, ends)
 
     def slope(q: Float64) -> Float64:
         """Forward differences of all parameters in one call."""
         steps = STEP * np.diag(np.ones_like(q))
         p = np.tile(start, (q.size + 1, 1))
         p[:, free] = np.vstack([q, q + steps])
-        values = _residuals(p, outline, hole)
+        values = _residuals(p, outline, hole, ends)
         return np.asarray((values[1:] - values[0]).T / STEP)
 
     found = least_squares(

@@ -14,6 +14,7 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes, Float64, Mask
 from anello.imaging.color import srgb_to_linear
+from anello.imaging.evidence import Clues
 from anello.imaging.hoop_fit import (
     POOR_COST,
     Hoop,
@@ -44,6 +45,8 @@ METAL_RATIO = (0.845, 0.03)
 """R_i / R_o of rings that last, mean and spread: 1.2 to 2 mm of metal round a finger of 17 mm."""
 MEASURED_RATIO_SIGMA = 0.04
 """Error of the fitted R_i / R_o: a cut-out that ate a little of the inside makes the metal thin."""
+CLEARLY_UP = 0.7
+"""Cosine between the hoop's short axis and the way from its far to its near half as it was seen."""
 EXCESS = 0.035
 """How far outside the fitted silhouette, outer radii, something sticks out."""
 STONE_COLOUR = 0.45
@@ -111,8 +114,10 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     if outline is None:
         return None
     warnings: list[str] = []
+    clues = None if cutout.clues is None else cutout.clues.in_crop((0.0, 0.0), scale)
+    ends = None if clues is None else clues.contacts_xy
     if holes:
-        fits = [fit for hole in holes if (fit := fit_hoop(outline, hole)) is not None]
+        fits = [fit for hole in holes if (fit := fit_hoop(outline, hole, ends)) is not None]
         found = min(fits, key=lambda fit: fit.cost, default=None)
     elif _is_convex(solid):
         found = fit_silhouette(outline)
@@ -134,7 +139,7 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
             "the hoop's outline is unclear (several rings, open-work or a large head); "
             "a three-quarter view of one ring, or anchor points, help"
         )
-    hoop = _turned_up(found, solid)
+    hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     ratio = _likely_ratio(hoop.ratio)
     return _shape(hoop, ratio, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
@@ -201,8 +206,12 @@ def _outline_of_all_enclosed(solid: Mask, opening_px: int) -> Float64 | None:
 # --- up, head -------------------------------------------------------------------------------------
 
 
-def _turned_up(hoop: Hoop, solid: Mask) -> Hoop:
-    """``up`` towards the head where one sticks out, else upwards in the picture."""
+def _turned_up(hoop: Hoop, solid: Mask, clues: Clues | None = None) -> Hoop:
+    """``up`` towards the near half of the band or the head, else upwards in the picture."""
+    if clues is not None and clues.up_xy is not None:
+        along = float(clues.up_xy @ [np.sin(hoop.turn_rad), -np.cos(hoop.turn_rad)])
+        if abs(along) > CLEARLY_UP:
+            return _flipped(hoop) if along < 0 else hoop
     flip = bool(np.cos(hoop.turn_rad) < 0)
     found = _sticking_out(hoop, solid)
     if found is not None:
@@ -210,8 +219,11 @@ def _turned_up(hoop: Hoop, solid: Mask) -> Hoop:
         # What sticks out below is more often the rest of a reflection than a head.
         if share > CLEAR_HEAD and hoop.cost < POOR_COST:
             flip = centre_v < 0
-    turn = hoop.turn_rad + (np.pi if flip else 0)
-    return replace(hoop, turn_rad=float((turn + np.pi) % (2 * np.pi) - np.pi))
+    return _flipped(hoop) if flip else hoop
+
+
+def _flipped(hoop: Hoop) -> Hoop:
+    return replace(hoop, turn_rad=float((hoop.turn_rad + 2 * np.pi) % (2 * np.pi) - np.pi))
 
 
 def _head_deg(hoop: Hoop, rgb: Bytes, solid: Mask) -> float:
