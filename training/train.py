@@ -44,7 +44,7 @@ def main() -> None:
     """Read the command line and start the workers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=4800)
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument(
