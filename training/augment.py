@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -20,10 +21,11 @@ Random = np.random.Generator
 
 RECOMPOSED: Final = 0.6
 """Share of the pictures whose ring is laid on another ground."""
-EMPTY: Final = 0.05
+EMPTY: Final = 0.07
 """Share of the pictures that show a ground and clutter, but no ring."""
 HEAT_CELL, HEAT_SIGMA = 4, 1.3
 """Cell of the heat planes, px, and the width of a point in them, cells."""
+PROJECT: Final = Path(__file__).resolve().parent.parent
 TINTS: Final = {
     "yellow": (1.0, 0.80, 0.45),
     "rose": (1.0, 0.75, 0.64),
@@ -373,10 +375,13 @@ def _cluttered(ground: Array, rng: Random, n: int) -> Array:
 
 
 def _empty_sample(size: int, rng: Random) -> Sample:
-    """A ground without a ring."""
-    ground, _ = _ground(size, rng)
-    if rng.random() < 0.7:
-        ground = _cluttered(ground, rng, int(rng.integers(1, 5)))
+    """A ground without a ring, or a part of a hand without one."""
+    if rng.random() < 0.35:
+        ground = _part_of_hand(size, rng)
+    else:
+        ground, _ = _ground(size, rng)
+        if rng.random() < 0.7:
+            ground = _cluttered(ground, rng, int(rng.integers(1, 5)))
     cells = size // HEAT_CELL
     return Sample(
         rgb=photographed(ground, rng),
@@ -386,6 +391,25 @@ def _empty_sample(size: int, rng: Random) -> Sample:
         view=-1,
         has_contacts=False,
     )
+
+
+@cache
+def _hands() -> list[Picture]:
+    """The project's own path-traced hands: what people upload in a ring's place."""
+    paths = sorted([*PROJECT.glob("samples/hand-*.jpg"), *PROJECT.glob("tests/scenes/hand_*.jpg")])
+    return [np.asarray(cv2.imread(str(path))[..., ::-1], np.uint8) for path in paths]
+
+
+def _part_of_hand(size: int, rng: Random) -> Array:
+    """(s, s, 3) linear light."""
+    hand = _hands()[rng.integers(len(_hands()))]
+    height, width = hand.shape[:2]
+    share = np.exp(rng.uniform(np.log(0.15), np.log(1.1))) * max(height, width)
+    turn = cv2.getRotationMatrix2D((0, 0), rng.uniform(-180, 180), size / share)
+    middle = turn[:, :2] @ (rng.uniform(0.2, 0.8, 2) * [width, height])
+    turn[:, 2] = size / 2 - middle
+    part = cv2.warpAffine(hand, turn, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+    return _to_linear(np.asarray(part, np.uint8)) * np.exp(rng.normal(0, 0.1, 3)).astype(np.float32)
 
 
 # --- the camera and what comes after -------------------------------------------------------------

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 SEED = 20
 BATCH = 16
 """Pictures a step, over all workers."""
-SMALL_SIZE, LARGE_SIZE, SMALL_SHARE = 160, 224, 0.6
+SMALL_SIZE, LARGE_SIZE, SMALL_SHARE = 160, 224, 0.5
 """Side of the pictures in the first part of the steps and in the rest, px. The network doesn't mind
 the size, only how large a ring is; small pictures are cheap, and most is learned on them."""
 PEAK_RATE, WARM_STEPS, DECAY = 3e-3, 50, 0.02
@@ -44,7 +44,7 @@ def main() -> None:
     """Read the command line and start the workers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--steps", type=int, default=3600)
+    parser.add_argument("--steps", type=int, default=6400)
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument(

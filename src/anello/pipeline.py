@@ -218,11 +218,19 @@ def cut_out_ring(
     photo: Photo, network: RingNetwork, mask: Bytes | None, remove_background: bool
 ) -> Cutout:
     """The ring without its ground. Raises ObjectDetectionFail."""
-    evidence = network.look(photo.pixels) if mask is None else None
+    evidence = network.look(_on_white(photo)) if mask is None else None
     cutout = cut_out(photo.pixels, photo.alpha, mask, remove_background, evidence)
     if cutout is None:
         raise no_ring()
     return cutout
+
+
+def _on_white(photo: Photo) -> Bytes:
+    """(H, W, 3) sRGB; colours under transparency may be anything, so they are not looked at."""
+    if photo.alpha is None:
+        return photo.pixels
+    cover = photo.alpha[..., None].astype(np.uint16)
+    return np.asarray((photo.pixels * cover + 255 * (255 - cover) + 127) // 255, np.uint8)
 
 
 def no_ring() -> ObjectDetectionFail:
@@ -382,6 +390,7 @@ def _close_up(cutout: Cutout) -> tuple[Cutout, tuple[float, float], float]:
         rgb=np.ascontiguousarray(rgb),
         alpha=np.ascontiguousarray(alpha),
         opening=None if opening is None else np.ascontiguousarray(opening),
+        clues=None if cutout.clues is None else cutout.clues.in_crop((float(x0), float(y0)), scale),
     )
     return close, (float(x0), float(y0)), scale
 

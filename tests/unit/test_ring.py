@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from drawn_hoops import DrawnHoop, draw_hoop, plain_ground
 
+from anello.imaging.evidence import Clues
 from anello.imaging.matting import cut_out
 from anello.imaging.ring import RingShape, fit_ring
 
@@ -145,3 +146,44 @@ def test_projection_round_trip() -> None:
     turn = np.linspace(-3, 3, 7)
     mine = shape.project(np.full(7, 100.0), turn, np.full(7, 5.0))
     assert np.allclose(mine, hoop.points(100.0, turn, 5.0))
+
+
+def test_a_hoop_standing_on_its_head_is_told_by_the_side_that_was_seen() -> None:
+    """Nothing sticks out of a plain hoop: without the clue, up is the picture's own."""
+    hoop = DrawnHoop(rotation_deg=160)
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    cutout = cut_out(picture, mask=alpha)
+    assert cutout is not None
+    turn = np.deg2rad(160)
+    clues = Clues(None, np.array([np.sin(turn), -np.cos(turn)]), None)
+    shape = fit_ring(replace(cutout, clues=clues))
+    assert shape is not None
+    assert shape.rotation_deg == pytest.approx(160, abs=1.5)
+    blind = fit_ring(cutout)
+    assert blind is not None
+    assert blind.rotation_deg == pytest.approx(-20, abs=1.5)
+
+
+def test_ends_that_were_seen_hold_a_hoop_whose_silhouette_misleads() -> None:
+    """A large head over one shoulder; the fit comes nearer to the true ends with the clue."""
+    hoop = DrawnHoop(rotation_deg=-30, width=40)
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    place = np.round(hoop.points(hoop.outer, np.deg2rad([62.0]), 0.0)[0]).astype(int)
+    for layer, paint in ((alpha, 255), (picture, (150, 20, 40))):
+        cv2.circle(layer, place.tolist(), 95, paint, -1)
+    cutout = cut_out(picture, mask=alpha)
+    assert cutout is not None
+    truth = hoop.contact_xy
+    noisy = truth + np.array([[3.0, -2.0], [-2.0, 3.0]])
+    seen = fit_ring(replace(cutout, clues=Clues(noisy, None, None)))
+    blind = fit_ring(cutout)
+    assert seen is not None
+    assert seen.contact_xy is not None
+    assert blind is not None
+    assert blind.contact_xy is not None
+
+    def off(points: np.ndarray) -> float:
+        return float(np.linalg.norm(points - truth, axis=1).max()) / (2 * hoop.inner)
+
+    assert off(seen.contact_xy) < 0.04
+    assert off(seen.contact_xy) < off(blind.contact_xy)

@@ -50,6 +50,9 @@ ROUNDING = 0.04
 the middle than the opening's."""
 LEAST_CROWN = 0.3
 """Share of a band's width that its outermost circles are apart at least."""
+ENDS_SIGMA, ENDS_WEIGHT = 0.06, 3.0
+"""Error of the rim's ends as a network sees them, outer radii, and what one counts for: points of
+an outline that lie as far off."""
 
 SAME = 0.005
 """Two starts that end this near to each other, and not badly, have found what there is."""
@@ -136,8 +139,11 @@ def _evenly(points: Float64) -> Float64:
     return np.stack([np.interp(want, along, closed[:, k]) for k in (0, 1)], 1)
 
 
-def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
-    """Fit all seven parameters, from several starts around the hole's own ellipse."""
+def fit_hoop(outline: Float64, hole: Float64, contacts: Float64 | None = None) -> Hoop | None:
+    """Fit all seven parameters, from several starts around the hole's own ellipse.
+
+    contacts : (2, 2) px, where the ends of the near inner rim may be; evidence, not a bound.
+    """
     unit = float(np.ptp(outline, axis=0).max()) / 2
     hull = cv2.convexHull(hole.astype(np.float32))
     if len(hull) < 6 or unit < 4:
@@ -150,13 +156,14 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     short = np.deg2rad(angle if axes[0] <= axes[1] else angle + 90)
     # The hole says where the hoop is: the silhouette may be mostly head.
     room = np.array([0.35 * major / unit, 0.35 * major / unit, np.pi / 5])
+    ends = None if contacts is None else contacts / unit
     fits: list[tuple[float, Float64]] = []
     for start in _starts(outline, np.array([cx, cy]), major, minor, short + np.pi / 2, unit):
         low, high = _LOW.copy(), _HIGH.copy()
         low[:3], high[:3] = start[:3] - room, start[:3] + room
         low[3] = major / unit
         high[3] = max(1.8 * start[3], 1.1 * low[3])
-        p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high)
+        p, cost = _minimise(start, outline / unit, hole / unit, np.ones(7, bool), low, high, ends)
         agree = any(np.abs(p - q).max() < SAME for _, q in fits)
         settled = cost < CLEAR_COST or (agree and cost < POOR_COST)
         fits.append((cost, p))
@@ -168,7 +175,7 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
     # A hoop's silhouette is convex: a bite that the cut-out took from it is not the hoop's.
     whole = _evenly(cv2.convexHull(outline.astype(np.float32))[:, 0].astype(np.float64))
     for height in BELOW_HEAD:
-        below, below_cost = _fit_below(height, p, whole / unit, hole / unit, room)
+        below, below_cost = _fit_below(height, p, whole / unit, hole / unit, room, ends)
         if below_cost < FAIR_COST:
             return _hoop(below, unit, below_cost)
     if major / 0.88 / unit > WHOLE_HOLE:
@@ -180,7 +187,7 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
         low, high = _LOW.copy(), _HIGH.copy()
         low[:3], high[:3] = start[:3] - 0.6 * room, start[:3] + 0.6 * room
         low[3], high[3] = 0.95 * outer, 1.2 * outer
-        p, _ = _minimise(start, None, hole / unit, free, low, high)
+        p, _ = _minimise(start, None, hole / unit, free, low, high, ends)
         return _hoop(p, unit, cost)
     # Only a piece of the hole is seen: the silhouette is the better guide.
     wide = [fit for fit in fits if 0.8 < fit[1][3] < 1.3] or fits
@@ -189,7 +196,12 @@ def fit_hoop(outline: Float64, hole: Float64) -> Hoop | None:
 
 
 def _fit_below(
-    height: float, start: Float64, outline: Float64, hole: Float64, room: Float64
+    height: float,
+    start: Float64,
+    outline: Float64,
+    hole: Float64,
+    room: Float64,
+    ends: Float64 | None,
 ) -> tuple[Float64, float]:
     """Fit what lies below a head too large to be an outlier; heads are up in the picture."""
     p = start.copy()
@@ -202,7 +214,7 @@ def _fit_below(
         lower = [points[_height(points, p) < height] for points in (outline, hole)]
         if min(len(points) for points in lower) < LEAST_BELOW * OUTLINE_POINTS:
             return p, np.inf
-        p, cost = _minimise(p, lower[0], lower[1], np.ones(7, bool), low, high)
+        p, cost = _minimise(p, lower[0], lower[1], np.ones(7, bool), low, high, ends)
     return p, cost
 
 
@@ -310,8 +322,10 @@ def _ray(sx: Float64, sy: Float64, half_x: Real, half_y: Real, shift: Real) -> F
     return np.asarray((b + np.sqrt(np.maximum(b * b - a * c, 0))) / a)
 
 
-def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Float64:
-    """Radial misfit of both outlines in outer radii, then the weak priors.
+def _residuals(
+    p: Float64, outline: Float64 | None, hole: Float64 | None, ends: Float64 | None = None
+) -> Float64:
+    """Radial misfit of both outlines in outer radii, that of the rim's ends, then the weak priors.
 
     p : (..., 7) sets of parameters; one row of residuals for each.
     """
@@ -329,6 +343,12 @@ def _residuals(p: Float64, outline: Float64 | None, hole: Float64 | None) -> Flo
         u, v = dx * cos + dy * sin, dx * sin - dy * cos
         r = np.maximum(np.sqrt(u * u + v * v), 1e-6)
         parts.append(r - model(u / r, v / r, radius, tilt, d))
+    if ends is not None:
+        dx, dy = (ends[:, 0] - x) / outer, (ends[:, 1] - y) / outer
+        u, v = dx * cos + dy * sin, dx * sin - dy * cos
+        level = v[..., :1] - v[..., 1:]
+        far = np.abs(u) - ratio
+        parts.append(ENDS_WEIGHT * ROBUST_SCALE / ENDS_SIGMA * np.concatenate([far, level], -1))
     width = 2 * offset / np.maximum(np.cos(elevation), 0.05)
     for value, (mean, spread) in (
         (ratio, USUAL_THICKNESS_RATIO),
@@ -346,6 +366,7 @@ def _minimise(
     free: Mask,
     low: Float64 = _LOW,
     high: Float64 = _HIGH,
+    ends: Float64 | None = None,
 ) -> tuple[Float64, float]:
     """Robust least squares over the free parameters. Returns them and the mean robust cost."""
     start = np.clip(start, low + 1e-4, high - 1e-4)
@@ -353,14 +374,14 @@ def _minimise(
     def misfit(q: Float64) -> Float64:
         p = start.copy()
         p[free] = q
-        return _residuals(p, outline, hole)
+        return _residuals(p, outline, hole, ends)
 
     def slope(q: Float64) -> Float64:
         """Forward differences of all parameters in one call."""
         steps = STEP * np.diag(np.ones_like(q))
         p = np.tile(start, (q.size + 1, 1))
         p[:, free] = np.vstack([q, q + steps])
-        values = _residuals(p, outline, hole)
+        values = _residuals(p, outline, hole, ends)
         return np.asarray((values[1:] - values[0]).T / STEP)
 
     found = least_squares(

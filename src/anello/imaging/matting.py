@@ -14,7 +14,7 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes, Float, Mask, Roi
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
-from anello.imaging.evidence import RingEvidence
+from anello.imaging.evidence import Clues, RingEvidence
 from anello.imaging.ground import connected_to, frame_mask
 from anello.imaging.masks import (
     box_of,
@@ -38,8 +38,9 @@ class Cutout:
     rgb : (h, w, 3) sRGB, straight foreground colours, continued a little beyond the edge.
     alpha : (h, w) coverage, 0 to 255.
     opening : (h, w) the see-through region inside the hoop, or None if none is seen.
-    method : "alpha" | "mask" | "as-is" | "ground" | "texture", what decided.
+    method : "alpha" | "mask" | "as-is" | "ground" | "texture" | "network", what decided.
     confidence : 0 to 1.
+    clues : where the ring network saw the hoop's ends and sides, if it looked.
     """
 
     rgb: Bytes
@@ -48,6 +49,7 @@ class Cutout:
     method: str
     warnings: tuple[str, ...]
     confidence: float
+    clues: Clues | None = None
 
 
 def cut_out(
@@ -67,10 +69,28 @@ def cut_out(
         return _from_matte(pixels, mask, "mask")
     if evidence is not None and not evidence.shows_ring:
         return None
-    if alpha is not None and is_informative(alpha):
-        if not remove_background:
-            return _from_matte(pixels, alpha, "as-is")
-        return _from_matte(pixels, _repair_alpha(alpha), "alpha")
+    if alpha is None or not is_informative(alpha):
+        cutout = _from_ground(pixels, evidence)
+        if cutout is not None and not remove_background:
+            note = "the picture is opaque: only the ring found in it is used, not its ground"
+            cutout = replace(cutout, warnings=cutout.warnings + (note,))
+    elif remove_background:
+        cutout = _from_matte(pixels, _repair_alpha(alpha), "alpha")
+    else:
+        cutout = _from_matte(pixels, alpha, "as-is")
+    if cutout is None or evidence is None:
+        return cutout
+    return replace(cutout, clues=evidence.clues)
+
+
+def is_informative(alpha: Bytes) -> bool:
+    """Whether a file's transparency tells ring from ground."""
+    clear = float((alpha < 16).mean())
+    return 0.05 < clear < 1 - COVERAGE[0]
+
+
+def _from_ground(pixels: Bytes, evidence: RingEvidence | None) -> Cutout | None:
+    """Tell ring from ground by colours, edges, shape and the evidence."""
     ground, roi = look(pixels, evidence)
     part = crop(pixels, roi)
     small = reduced(part)
@@ -78,17 +98,7 @@ def cut_out(
     regions = find_regions(small, ground, max(small.shape) / max(part.shape), seen)
     if regions is None or regions.ring.mean() * part.size < COVERAGE[0] * pixels.size:
         return None
-    cutout = _placed(_refine(part, small, regions), pixels, roi)
-    if not remove_background:
-        note = "the picture is opaque: only the ring found in it is used, not its ground"
-        cutout = replace(cutout, warnings=cutout.warnings + (note,))
-    return cutout
-
-
-def is_informative(alpha: Bytes) -> bool:
-    """Whether a file's transparency tells ring from ground."""
-    clear = float((alpha < 16).mean())
-    return 0.05 < clear < 1 - COVERAGE[0]
+    return _placed(_refine(part, small, regions), pixels, roi)
 
 
 # --- the edge in full resolution -----------------------------------------------------------------

@@ -219,7 +219,7 @@ def _regions_by_colour(
         ringing = max(1.0, enlarged) ** 1.5
         dev = deviation(lab, ground, ringing)
         edge = dev.edge
-        parts = _parts_on_plain(lab, dev, ground, ringing)
+        parts = _parts_on_plain(lab, dev, ground, ringing, seen)
         if parts is None:
             return None
     if parts is None or _fills_frame(parts.likely):
@@ -267,7 +267,9 @@ class _Parts:
     lively: Mask
 
 
-def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground, ringing: float) -> _Parts | None:
+def _parts_on_plain(
+    lab: Float, dev: Deviation, ground: Ground, ringing: float, seen: Seen | None
+) -> _Parts | None:
     """Ground is what is calm and joined to the frame; its enclosed pieces are openings."""
     noise = 3 * ground.sigma
     shaded = (
@@ -286,7 +288,7 @@ def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground, ringing: float) 
         size = size_of(largest(~outside))
         if best is None:
             strong = _strong(dev, ~outside) & ~outside
-        openings, score = _openings(calm & ~outside, dev, strong, OPENING_RADIUS * size)
+        openings, score = _openings(calm & ~outside, dev, strong, OPENING_RADIUS * size, seen)
         if best is None or score > 1.25 * best[0]:
             best = score, ball, outside, openings
         if score > CLEAR_OPENING * size * size:
@@ -310,7 +312,9 @@ def _parts_on_plain(lab: Float, dev: Deviation, ground: Ground, ringing: float) 
     return _Parts(likely, firm, openings, gaps, weak | (shaded & likely), shade, lively)
 
 
-def _openings(enclosed: Mask, dev: Deviation, strong: Mask, radius: float) -> tuple[Mask, float]:
+def _openings(
+    enclosed: Mask, dev: Deviation, strong: Mask, radius: float, seen: Seen | None
+) -> tuple[Mask, float]:
     """The enclosed calm part that is most likely the opening.
 
     The smooth inside wall of a silver hoop is calm and grey too; it is darker than the ground seen
@@ -331,7 +335,9 @@ def _openings(enclosed: Mask, dev: Deviation, strong: Mask, radius: float) -> tu
         if light > OPENING_SHADE or area < FIRST_OPENING * (radius / OPENING_RADIUS) ** 2:
             continue
         scores[k] = area * np.exp(-light / 12) * convex**6 * min(1.0, (border / 5) ** 2)
-        if _enclosure(part, strong) < ENCLOSED:
+        if seen is not None:
+            scores[k] *= float(seen.opening[part].mean())
+        elif _enclosure(part, strong) < ENCLOSED:
             scores[k] = 0
     best = int(np.argmax(scores))
     if scores[best] == 0:

@@ -14,6 +14,7 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes, Float64, Mask
 from anello.imaging.color import srgb_to_linear
+from anello.imaging.evidence import Clues
 from anello.imaging.hoop_fit import (
     POOR_COST,
     Hoop,
@@ -48,6 +49,8 @@ the bore and the silhouette narrower than the outermost circle; and a cut-out of
 little from both. Measured on the bench's product photos."""
 GIVEN = ("alpha", "mask", "as-is")
 """Methods of a cut-out whose silhouette came with the picture."""
+CLEARLY_UP = 0.7
+"""Cosine between the hoop's short axis and the way from its far to its near half as it was seen."""
 EXCESS = 0.035
 """How far outside the fitted silhouette, outer radii, something sticks out."""
 STONE_COLOUR = 0.45
@@ -115,8 +118,10 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     if outline is None:
         return None
     warnings: list[str] = []
+    clues = None if cutout.clues is None else cutout.clues.in_crop((0.0, 0.0), scale)
+    ends = None if clues is None else clues.contacts_xy
     if holes:
-        fits = [fit for hole in holes if (fit := fit_hoop(outline, hole)) is not None]
+        fits = [fit for hole in holes if (fit := fit_hoop(outline, hole, ends)) is not None]
         found = min(fits, key=lambda fit: fit.cost, default=None)
     elif _is_convex(solid):
         found = fit_silhouette(outline)
@@ -138,7 +143,7 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
             "the hoop's outline is unclear (several rings, open-work or a large head); "
             "a three-quarter view of one ring, or anchor points, help"
         )
-    hoop = _turned_up(found, solid)
+    hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
     return _shape(hoop, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
@@ -205,8 +210,12 @@ def _outline_of_all_enclosed(solid: Mask, opening_px: int) -> Float64 | None:
 # --- up, head -------------------------------------------------------------------------------------
 
 
-def _turned_up(hoop: Hoop, solid: Mask) -> Hoop:
-    """``up`` towards the head where one sticks out, else upwards in the picture."""
+def _turned_up(hoop: Hoop, solid: Mask, clues: Clues | None = None) -> Hoop:
+    """``up`` towards the near half of the band or the head, else upwards in the picture."""
+    if clues is not None and clues.up_xy is not None:
+        along = float(clues.up_xy @ [np.sin(hoop.turn_rad), -np.cos(hoop.turn_rad)])
+        if abs(along) > CLEARLY_UP:
+            return _turned(hoop, along < 0)
     flip = bool(np.cos(hoop.turn_rad) < 0)
     found = _sticking_out(hoop, solid)
     if found is not None:
@@ -214,6 +223,11 @@ def _turned_up(hoop: Hoop, solid: Mask) -> Hoop:
         # What sticks out below is more often the rest of a reflection than a head.
         if share > CLEAR_HEAD and hoop.cost < POOR_COST:
             flip = centre_v < 0
+    return _turned(hoop, flip)
+
+
+def _turned(hoop: Hoop, flip: bool) -> Hoop:
+    """The hoop, or the same with its other side up; -180 to 180 degrees."""
     turn = hoop.turn_rad + (np.pi if flip else 0)
     return replace(hoop, turn_rad=float((turn + np.pi) % (2 * np.pi) - np.pi))
 

@@ -1,0 +1,130 @@
+"""The ring network on LiteRT: what in a product photo is ring, opening, front, rear and head.
+
+Its weights are ours (``training/``), so they come with the package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Bytes, Float, Float64
+from anello.imaging.evidence import RingEvidence, View, main_box
+from anello.models.interpreter import Network
+
+WEIGHTS = Path(__file__).with_name("ring_network.tflite")
+_MARGIN = 0.14
+"""Ground round the ring's box in the second look, share of its long side."""
+_FILLS = 0.66
+"""A ring this large in the first look's square, of its side, needs no second one."""
+_MIN_CONTACT = 0.2
+"""Score of a point below which there is none."""
+_POINT_APART = 3
+"""Cells by which two points of one plane lie apart at least."""
+_VIEWS: tuple[View, ...] = get_args(View)
+
+
+class RingNetwork:
+    """The network, loaded once, one thread."""
+
+    def __init__(self, path: str | Path = WEIGHTS) -> None:
+        self._network = Network(path)
+        self.size = self._network.input_side
+
+    def look(self, pixels: Bytes) -> RingEvidence:
+        """What there is in an (h, w, 3) sRGB photo; at the ring alone where it is small."""
+        height, width = pixels.shape[:2]
+        first = self._look_at(pixels, (0.0, 0.0, float(width), float(height)))
+        box = main_box(first.alpha)
+        if box is None:
+            return first
+        low, high = (
+            np.array(end) @ first.photo_from_grid[:, :2].T + first.photo_from_grid[:, 2]
+            for end in ((box[0] - 0.5, box[1] - 0.5), (box[2] - 0.5, box[3] - 0.5))
+        )
+        if max(box[2] - box[0], box[3] - box[1]) > _FILLS * self.size:
+            return first
+        beside = _MARGIN * float((high - low).max())
+        part = (*(low - beside + 0.5), *(high + beside + 0.5))
+        return self._look_at(pixels, (part[0], part[1], part[2], part[3]))
+
+    def _look_at(self, pixels: Bytes, part: tuple[float, float, float, float]) -> RingEvidence:
+        """A part of the photo, x0, y0, x1, y1, in the middle of the network's square."""
+        x0, y0, x1, y1 = part
+        size = self.size
+        scale = max(x1 - x0, y1 - y0) / size
+        middle = np.array([x0 + x1 - 1, y0 + y1 - 1]) / 2
+        photo_from_grid = np.array([[scale, 0, 0], [0, scale, 0]], np.float64)
+        photo_from_grid[:, 2] = middle - scale * (size - 1) / 2
+        square = _sampled(pixels, photo_from_grid, size)
+        planes, heat, whole = self._network.run(square)
+        planes, heat, whole = planes[0], heat[0], whole[0]
+        cell = size / heat.shape[0]
+        contacts, scores = _peaks(heat[..., 0], 2)
+        head, head_score = _peaks(heat[..., 1], 1)
+
+        def to_photo(cells_xy: Float64) -> Float64:
+            grid_xy = (cells_xy + 0.5) * cell - 0.5
+            return np.asarray(grid_xy @ photo_from_grid[:, :2].T + photo_from_grid[:, 2])
+
+        alpha, opening, front, rear, top = (
+            np.ascontiguousarray(p) for p in planes.transpose(2, 0, 1)
+        )
+        return RingEvidence(
+            alpha=alpha,
+            opening=opening,
+            front=front,
+            rear=rear,
+            head=top,
+            photo_from_grid=photo_from_grid,
+            contacts_xy=to_photo(contacts[contacts[:, 0].argsort()])
+            if scores.min() > _MIN_CONTACT
+            else None,
+            head_xy=to_photo(head)[0] if head_score[0] > _MIN_CONTACT else None,
+            contact_score=float(scores.min()),
+            presence=_sigmoid(whole[0]),
+            opening_seen=_sigmoid(whole[1]),
+            elevation_deg=float(np.clip(whole[2], 0, 1) * 90),
+            view=_VIEWS[int(np.argmax(whole[3:]))],
+        )
+
+
+def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
+    """The photo under the grid, averaged over areas where it is finer; continued at its borders."""
+    scale = float(photo_from_grid[0, 0])
+    if scale > 1:
+        copy = cv2.resize(pixels, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
+        ratio = np.array([copy.shape[1] / pixels.shape[1], copy.shape[0] / pixels.shape[0]])
+        place = photo_from_grid * ratio[:, None]
+        place[:, 2] = (photo_from_grid[:, 2] + 0.5) * ratio - 0.5
+        pixels, photo_from_grid = np.asarray(copy, np.uint8), place
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    square = cv2.warpAffine(
+        pixels, photo_from_grid, (size, size), flags=way, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(square, np.uint8)
+
+
+def _peaks(heat: Float, n: int) -> tuple[Float64, Float64]:
+    """(n, 2) highest places of a plane, cells, to a part of one; and (n,) their scores."""
+    left = np.pad(heat.astype(np.float64), 1)
+    peaks, scores = [], []
+    for _ in range(n):
+        row, col = np.unravel_index(int(left[1:-1, 1:-1].argmax()), heat.shape)
+        around = left[row : row + 3, col : col + 3] + 1e-9
+        shift_x = (around.sum(0) @ [-1, 0, 1]) / around.sum()
+        shift_y = (around.sum(1) @ [-1, 0, 1]) / around.sum()
+        peaks.append([col + shift_x, row + shift_y])
+        scores.append(float(left[row + 1, col + 1]))
+        reach = _POINT_APART
+        left[
+            max(0, row + 1 - reach) : row + 2 + reach, max(0, col + 1 - reach) : col + 2 + reach
+        ] = 0
+    return np.array(peaks), np.array(scores)
+
+
+def _sigmoid(value: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(value, -50, 50))))
