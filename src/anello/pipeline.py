@@ -26,7 +26,7 @@ from anello.imaging.finger import FingerSite, locate_site
 from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
 from anello.imaging.head import Head, fit_head
 from anello.imaging.lighting import Light, estimate_light, relight
-from anello.imaging.matting import Cutout, cut_out
+from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask
 from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
 from anello.imaging.shadow import (
@@ -218,8 +218,11 @@ def cut_out_ring(
     photo: Photo, network: RingNetwork, mask: Bytes | None, remove_background: bool
 ) -> Cutout:
     """The ring without its ground. Raises ObjectDetectionFail."""
-    evidence = network.look(_on_white(photo)) if mask is None else None
-    cutout = cut_out(photo.pixels, photo.alpha, mask, remove_background, evidence)
+    if mask is not None:
+        cutout = cut_out_by_mask(photo.pixels, mask)
+    else:
+        evidence = network.look(_on_white(photo))
+        cutout = cut_out(photo.pixels, evidence, photo.alpha, remove_background)
     if cutout is None:
         raise no_ring()
     return cutout

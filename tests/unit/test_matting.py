@@ -18,7 +18,8 @@ from drawn_hoops import (
 )
 from numpy.typing import NDArray
 
-from anello.imaging.matting import Cutout, cut_out
+from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask
+from anello.models import load_ring_network
 
 SCENES = Path(__file__).parent.parent / "scenes" / "rings"
 HOOP = DrawnHoop()
@@ -32,6 +33,14 @@ def iou(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
 def hole_of(alpha: NDArray[np.uint8], seed_xy: tuple[float, float]) -> NDArray[np.bool_]:
     _, labels = cv2.connectedComponents((alpha < 128).astype(np.uint8), connectivity=4)
     return labels == labels[round(seed_xy[1]), round(seed_xy[0])]
+
+
+def cut(
+    picture: NDArray[np.uint8],
+    alpha: NDArray[np.uint8] | None = None,
+    remove_background: bool = True,
+) -> Cutout | None:
+    return cut_out(picture, load_ring_network().look(picture), alpha, remove_background)
 
 
 def found(cutout: Cutout | None) -> Cutout:
@@ -52,7 +61,7 @@ GROUNDS = {
 @pytest.mark.parametrize("ground", GROUNDS)
 def test_gold_hoop_on_plain_grounds(ground: str) -> None:
     picture, alpha = draw_hoop(GROUNDS[ground], HOOP)
-    cutout = found(cut_out(picture))
+    cutout = found(cut(picture))
     assert iou(cutout.alpha, alpha) > 0.96
     assert cutout.opening is not None
     hole = hole_of(alpha, HOOP.centre)
@@ -62,14 +71,14 @@ def test_gold_hoop_on_plain_grounds(ground: str) -> None:
 @pytest.mark.parametrize("ground", ["white", "gradient", "shadow"])
 def test_silver_hoop_keeps_its_whole_band(ground: str) -> None:
     picture, alpha = draw_hoop(GROUNDS[ground], HOOP, SILVER)
-    cutout = found(cut_out(picture))
+    cutout = found(cut(picture))
     assert iou(cutout.alpha, alpha) > 0.94
 
 
 def test_no_fringe_of_the_old_ground() -> None:
     """Edge colours are those of the metal next to them, not mixed with white."""
     picture, _ = draw_hoop(plain_ground(), HOOP, (120, 84, 30))
-    cutout = found(cut_out(picture))
+    cutout = found(cut(picture))
     edge = (cutout.alpha > 60) & (cutout.alpha < 200)
     assert edge.sum() > 100
     assert np.percentile(cutout.rgb[edge].max(-1), 90) < 160
@@ -83,7 +92,7 @@ def test_white_facet_enclosed_by_the_stone_is_ring() -> None:
     for turn in range(0, 360, 45):
         cv2.ellipse(picture, middle, (36, 36), turn, 4, 38, (235, 238, 242), -1, cv2.LINE_AA)
     cv2.circle(picture, middle, 11, (255, 255, 255), -1, cv2.LINE_AA)
-    cutout = found(cut_out(picture))
+    cutout = found(cut(picture))
     rows, cols = np.indices(alpha.shape)
     stone = np.hypot(cols - middle[0], rows - middle[1]) < 38
     assert (cutout.alpha[stone] > 250).mean() > 0.98
@@ -93,7 +102,7 @@ def test_text_and_second_objects_are_dropped() -> None:
     picture, alpha = draw_hoop(plain_ground(), HOOP)
     cv2.putText(picture, "SHOP.EXAMPLE", (20, 40), 0, 1.0, (90, 90, 90), 2, cv2.LINE_AA)
     cv2.circle(picture, (450, 480), 18, (40, 40, 160), -1, cv2.LINE_AA)
-    cutout = found(cut_out(picture))
+    cutout = found(cut(picture))
     assert iou(cutout.alpha, alpha) > 0.96
 
 
@@ -104,7 +113,7 @@ def test_text_and_second_objects_are_dropped() -> None:
 def test_path_traced_rings(name: str, least: float, least_opening: float) -> None:
     picture = cv2.imread(str(SCENES / f"{name}.jpg"))[..., ::-1].copy()
     alpha = cv2.imread(str(SCENES / f"{name}-alpha.png"), cv2.IMREAD_GRAYSCALE)
-    cutout = found(cut_out(picture))
+    cutout = found(cut(picture))
     assert iou(cutout.alpha, alpha) > least
     assert cutout.opening is not None
     hole = hole_of(alpha, tuple(np.argwhere(cutout.opening).mean(0)[::-1]))
@@ -120,7 +129,7 @@ def test_transparency_of_the_file_is_used_and_mended() -> None:
         damaged[row, col] = 0
     for row, col in rng.integers(5, 60, (20, 2)):
         damaged[row, col] = 255
-    cutout = found(cut_out(picture, damaged))
+    cutout = found(cut(picture, damaged))
     assert cutout.method == "alpha"
     assert np.abs(cutout.alpha.astype(int) - alpha).max() <= 8
     assert cutout.opening is not None
@@ -128,22 +137,22 @@ def test_transparency_of_the_file_is_used_and_mended() -> None:
 
 def test_opaque_alpha_says_nothing() -> None:
     picture, _ = draw_hoop(plain_ground(), HOOP)
-    assert found(cut_out(picture, np.full(picture.shape[:2], 255, np.uint8))).method == "ground"
+    assert found(cut(picture, np.full(picture.shape[:2], 255, np.uint8))).method == "ground"
 
 
 def test_mask_is_taken_as_it_is() -> None:
     picture, alpha = draw_hoop(plain_ground((90, 130, 60)), HOOP, (95, 128, 64))
-    cutout = found(cut_out(picture, mask=alpha))
+    cutout = found(cut_out_by_mask(picture, alpha))
     assert cutout.method == "mask"
     assert np.array_equal(cutout.alpha, alpha)
 
 
 def test_keeping_the_background() -> None:
     picture, alpha = draw_hoop(plain_ground(), HOOP)
-    opaque = found(cut_out(picture, remove_background=False))
+    opaque = found(cut(picture, remove_background=False))
     assert iou(opaque.alpha, alpha) > 0.96
     assert opaque.warnings
-    as_is = found(cut_out(picture, alpha, remove_background=False))
+    as_is = found(cut(picture, alpha, remove_background=False))
     assert as_is.method == "as-is"
     assert np.array_equal(as_is.alpha, alpha)
 
@@ -175,13 +184,13 @@ def noise() -> NDArray[np.uint8]:
 @pytest.mark.parametrize("draw", [blank, coin, cup, noise])
 def test_other_things_are_refused(draw: object) -> None:
     assert callable(draw)
-    assert cut_out(draw()) is None
+    assert cut(draw()) is None
 
 
 @pytest.mark.parametrize("name", ["hand_left_dark", "hand_right_fair"])
 def test_hands_are_refused(name: str) -> None:
     picture = cv2.imread(str(SCENES.parent / f"{name}.jpg"))[..., ::-1].copy()
-    assert cut_out(picture) is None
+    assert cut(picture) is None
 
 
 def test_size_does_not_matter_much() -> None:
@@ -195,4 +204,4 @@ def test_size_does_not_matter_much() -> None:
         )
         size = (side, round(500 * factor))
         picture, alpha = draw_hoop(plain_ground(size=size), hoop, GOLD)
-        assert iou(found(cut_out(picture)).alpha, alpha) > (0.94 if side < 300 else 0.97)
+        assert iou(found(cut(picture)).alpha, alpha) > (0.94 if side < 300 else 0.97)

@@ -10,7 +10,7 @@ import pytest
 from drawn_hoops import DrawnHoop, draw_hoop, plain_ground
 
 from anello.imaging.evidence import Clues
-from anello.imaging.matting import cut_out
+from anello.imaging.matting import cut_out_by_mask
 from anello.imaging.ring import RingShape, fit_ring
 
 
@@ -21,7 +21,7 @@ def fitted(hoop: DrawnHoop, head_deg: float | None = None) -> RingShape:
         where = (round(place[0] * 16), round(place[1] * 16))
         cv2.circle(alpha, where, 34 * 16, 255, -1, cv2.LINE_AA, 4)
         cv2.circle(picture, where, 34 * 16, (150, 20, 40), -1, cv2.LINE_AA, 4)
-    cutout = cut_out(picture, mask=alpha)
+    cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     shape = fit_ring(cutout)
     assert shape is not None
@@ -69,7 +69,7 @@ def test_under_a_head_as_large_as_half_the_ring_the_hoop_is_fitted_to_what_lies_
     head = np.round(corners).astype(np.int32)
     cv2.fillConvexPoly(alpha, head, 255, cv2.LINE_AA)
     cv2.fillConvexPoly(picture, head, (150, 20, 40), cv2.LINE_AA)
-    cutout = cut_out(picture, mask=alpha)
+    cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     shape = fit_ring(cutout)
     assert shape is not None
@@ -82,7 +82,7 @@ def test_under_a_head_as_large_as_half_the_ring_the_hoop_is_fitted_to_what_lies_
 def test_anchors_give_centre_rotation_and_scale() -> None:
     hoop = DrawnHoop()
     picture, alpha = draw_hoop(plain_ground(), hoop)
-    cutout = cut_out(picture, mask=alpha)
+    cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     shifted = hoop.contact_xy + np.array([4.0, -3.0])
     shape = fit_ring(cutout, shifted)
@@ -97,7 +97,7 @@ def test_anchors_give_centre_rotation_and_scale() -> None:
 def test_anchors_may_come_in_either_order() -> None:
     hoop = DrawnHoop()
     picture, alpha = draw_hoop(plain_ground(), hoop)
-    cutout = cut_out(picture, mask=alpha)
+    cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     shape = fit_ring(cutout, hoop.contact_xy[::-1])
     assert shape is not None
@@ -109,7 +109,7 @@ def test_top_view_has_its_contact_points_at_the_ends_of_the_band() -> None:
     cv2.rectangle(alpha, (60, 180), (540, 220), 255, -1)
     cv2.circle(alpha, (300, 200), 90, 255, -1)
     picture = np.full((400, 600, 3), 140, np.uint8)
-    cutout = cut_out(picture, mask=alpha)
+    cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     shape = fit_ring(cutout)
     assert shape is not None
@@ -127,7 +127,7 @@ def test_shape_is_the_same_at_any_size() -> None:
     small = fitted(DrawnHoop())
     hoop = DrawnHoop(centre=(750.5, 780.5), inner=420, outer=480, width=156)
     picture, alpha = draw_hoop(plain_ground(size=(1560, 1500)), hoop)
-    cutout = cut_out(picture, mask=alpha)
+    cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     large = fit_ring(cutout)
     assert large is not None
@@ -152,10 +152,10 @@ def test_a_hoop_standing_on_its_head_is_told_by_the_side_that_was_seen() -> None
     """Nothing sticks out of a plain hoop: without the clue, up is the picture's own."""
     hoop = DrawnHoop(rotation_deg=160)
     picture, alpha = draw_hoop(plain_ground(), hoop)
-    cutout = cut_out(picture, mask=alpha)
+    cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     turn = np.deg2rad(160)
-    clues = Clues(None, np.array([np.sin(turn), -np.cos(turn)]), None)
+    clues = Clues(None, up_xy=np.array([np.sin(turn), -np.cos(turn)]))
     shape = fit_ring(replace(cutout, clues=clues))
     assert shape is not None
     assert shape.rotation_deg == pytest.approx(160, abs=1.5)
@@ -171,11 +171,11 @@ def test_ends_that_were_seen_hold_a_hoop_whose_silhouette_misleads() -> None:
     place = np.round(hoop.points(hoop.outer, np.deg2rad([62.0]), 0.0)[0]).astype(int)
     for layer, paint in ((alpha, 255), (picture, (150, 20, 40))):
         cv2.circle(layer, place.tolist(), 95, paint, -1)
-    cutout = cut_out(picture, mask=alpha)
+    cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     truth = hoop.contact_xy
     noisy = truth + np.array([[3.0, -2.0], [-2.0, 3.0]])
-    seen = fit_ring(replace(cutout, clues=Clues(noisy, None, None)))
+    seen = fit_ring(replace(cutout, clues=Clues(noisy)))
     blind = fit_ring(cutout)
     assert seen is not None
     assert seen.contact_xy is not None

@@ -13,8 +13,21 @@ from anello.imaging.arrays import Float, Float64, Roi
 View: TypeAlias = Literal["three-quarter", "top", "face-on", "side", "lying", "pair"]
 
 
-PRESENT = 0.5
-"""The network's own probability of a ring below which there is none."""
+RING_ODDS, ENDS_SAY, FAINT_ENDS, VAGUE_SAYS = 3.6, 20.0, 0.2, -2.0
+"""Log odds above which there is a ring: those of the network's own answer, moved by how clearly it
+saw a rim's ends and by how vague the rest is. Read off 40 rings and 45 hands without."""
+
+DOUBT, DOUBT_COSTS, UNCERTAIN = 0.3, 2.0, 0.6
+"""Distance of a coverage from one half within which it is doubtful, how much a ring of which all is
+doubtful is less certain than one, and the certainty below which that is said."""
+CLEAR_VIEW = 0.7
+"""Probability from which a view is said to be one."""
+VIEW_REMEDIES: dict[View, str] = {
+    "top": "the ring is seen from above its head; a three-quarter view shows how it is built",
+    "face-on": "the ring is seen through its hole; a three-quarter view shows its outside",
+    "side": "the ring is seen from its side; a three-quarter view shows its front",
+    "pair": "there is more than one ring in the photo; a photo of one gives a better picture",
+}
 
 LEAST_PART, LEAST_WAY = 0.004, 0.04
 """Share of the grid that a half of the band covers at least, and of its side that the two halves'
@@ -31,20 +44,25 @@ class Seen:
     alpha: Float
     opening: Float
 
+    def log_odds(self, at_most: float) -> Float:
+        """(h, w) log of ring's odds against ground's; no surer than ``at_most``."""
+        share = np.clip(self.alpha, 1 - at_most, at_most)
+        return np.asarray(np.log(share / (1 - share)), np.float32)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clues:
     """Where the hoop's ends, sides and head were seen, for the fit of the ring's shape.
 
     contacts_xy : (2, 2) px, left and right ends of the near inner rim, or None.
+    contact_score : how clearly they were seen, in [0, 1].
     up_xy : (2,) from the far half of the band towards the near one, whose outside is seen; a unit
         vector in picture coordinates, or None where the two can't be told apart.
-    head_xy : (2,) px, or None.
     """
 
     contacts_xy: Float64 | None
-    up_xy: Float64 | None
-    head_xy: Float64 | None
+    contact_score: float = 0.0
+    up_xy: Float64 | None = None
 
     def in_crop(self, offset_xy: tuple[float, float], scale: float) -> Clues:
         """The same in a crop that is ``scale`` times as large."""
@@ -52,7 +70,7 @@ class Clues:
         def moved(points: Float64 | None) -> Float64 | None:
             return None if points is None else (points - np.array(offset_xy) + 0.5) * scale - 0.5
 
-        return replace(self, contacts_xy=moved(self.contacts_xy), head_xy=moved(self.head_xy))
+        return replace(self, contacts_xy=moved(self.contacts_xy))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +82,7 @@ class RingEvidence:
     photo_from_grid : (2, 3) affine, px; integer coordinates are centres.
     contacts_xy : (2, 2) px of the photo, left and right ends of the opening, or None.
     head_xy : (2,) px of the photo, or None.
-    contact_score, presence, opening_seen : in [0, 1].
+    contact_score, presence, opening_seen, view_score : probabilities in [0, 1].
     """
 
     alpha: Float
@@ -80,11 +98,36 @@ class RingEvidence:
     opening_seen: float
     elevation_deg: float
     view: View
+    view_score: float
 
     @property
     def shows_ring(self) -> bool:
-        """Whether there is a ring at all."""
-        return self.presence > PRESENT and main_box(self.alpha) is not None
+        """Whether there is a ring at all: seen as one, with ends of a rim, and not vaguely."""
+        presence = min(self.presence, 1 - 1e-6)
+        odds = np.log(max(presence, 1e-6) / (1 - presence))
+        odds += ENDS_SAY * (self.contact_score - FAINT_ENDS) + VAGUE_SAYS * (1 - self.certainty)
+        return bool(odds > RING_ODDS) and main_box(self.alpha) is not None
+
+    @property
+    def certainty(self) -> float:
+        """0 to 1: how little of the ring, its outline apart, could as well be ground."""
+        doubtful = (np.abs(self.alpha - 0.5) < DOUBT).astype(np.uint8)
+        doubtful = cv2.morphologyEx(doubtful, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))
+        share = float(doubtful.sum()) / max(1.0, float((self.alpha > 0.5).sum()))
+        return self.presence * max(0.0, 1 - DOUBT_COSTS * share)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What could be better about the photo, and what would help."""
+        said = []
+        if self.certainty < UNCERTAIN:
+            said.append(
+                "parts of the ring can hardly be told from what is round it; "
+                "a plain ground of another tone, or a mask, gives a cleaner cut-out"
+            )
+        if self.view in VIEW_REMEDIES and self.view_score > CLEAR_VIEW:
+            said.append(VIEW_REMEDIES[self.view])
+        return tuple(said)
 
     @property
     def clues(self) -> Clues:
@@ -95,7 +138,7 @@ class RingEvidence:
             way = front - rear
             far = float(np.hypot(*way))
             up_xy = way / far if far > LEAST_WAY * len(self.alpha) else None
-        return Clues(self.contacts_xy, up_xy, self.head_xy)
+        return Clues(self.contacts_xy, self.contact_score, up_xy)
 
     def over(self, roi: Roi, shape: tuple[int, ...]) -> Seen:
         """Coverage and opening over a part of the photo, reduced or enlarged to ``shape``."""

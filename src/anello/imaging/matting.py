@@ -38,7 +38,7 @@ class Cutout:
     rgb : (h, w, 3) sRGB, straight foreground colours, continued a little beyond the edge.
     alpha : (h, w) coverage, 0 to 255.
     opening : (h, w) the see-through region inside the hoop, or None if none is seen.
-    method : "alpha" | "mask" | "as-is" | "ground" | "texture" | "network", what decided.
+    method : "alpha" | "mask" | "as-is" | "ground" | "texture", what decided.
     confidence : 0 to 1.
     clues : where the ring network saw the hoop's ends and sides, if it looked.
     """
@@ -54,20 +54,16 @@ class Cutout:
 
 def cut_out(
     pixels: Bytes,
+    evidence: RingEvidence,
     alpha: Bytes | None = None,
-    mask: Bytes | None = None,
     remove_background: bool = True,
-    evidence: RingEvidence | None = None,
 ) -> Cutout | None:
     """Cut the ring out; None if there is nothing ring-like.
 
-    pixels : (h, w, 3) sRGB. alpha : (h, w) the file's own transparency.
-    mask : (h, w), white = ring.
-    evidence : what the ring network saw; without it, colours and shapes decide alone.
+    pixels : (h, w, 3) sRGB. evidence : what the ring network saw in it.
+    alpha : (h, w) the file's own transparency; it decides where it tells ring from ground.
     """
-    if mask is not None:
-        return _from_matte(pixels, mask, "mask")
-    if evidence is not None and not evidence.shows_ring:
+    if not evidence.shows_ring:
         return None
     if alpha is None or not is_informative(alpha):
         cutout = _from_ground(pixels, evidence)
@@ -78,9 +74,15 @@ def cut_out(
         cutout = _from_matte(pixels, _repair_alpha(alpha), "alpha")
     else:
         cutout = _from_matte(pixels, alpha, "as-is")
-    if cutout is None or evidence is None:
-        return cutout
-    return replace(cutout, clues=evidence.clues)
+    if cutout is None:
+        return None
+    warnings = cutout.warnings + evidence.warnings
+    return replace(cutout, clues=evidence.clues, warnings=warnings)
+
+
+def cut_out_by_mask(pixels: Bytes, mask: Bytes) -> Cutout | None:
+    """Cut out what a client's mask, (h, w), white = ring, says; None if that can be no ring."""
+    return _from_matte(pixels, mask, "mask")
 
 
 def is_informative(alpha: Bytes) -> bool:
@@ -89,16 +91,16 @@ def is_informative(alpha: Bytes) -> bool:
     return 0.05 < clear < 1 - COVERAGE[0]
 
 
-def _from_ground(pixels: Bytes, evidence: RingEvidence | None) -> Cutout | None:
-    """Tell ring from ground by colours, edges, shape and the evidence."""
+def _from_ground(pixels: Bytes, evidence: RingEvidence) -> Cutout | None:
+    """Tell ring from ground by what was seen and by colour."""
     ground, roi = look(pixels, evidence)
     part = crop(pixels, roi)
     small = reduced(part)
-    seen = None if evidence is None else evidence.over(roi, small.shape)
-    regions = find_regions(small, ground, max(small.shape) / max(part.shape), seen)
+    seen = evidence.over(roi, small.shape)
+    regions = find_regions(small, ground, seen, max(small.shape) / max(part.shape))
     if regions is None or regions.ring.mean() * part.size < COVERAGE[0] * pixels.size:
         return None
-    return _placed(_refine(part, small, regions), pixels, roi)
+    return _placed(_refine(part, small, regions, evidence.certainty), pixels, roi)
 
 
 # --- the edge in full resolution -----------------------------------------------------------------
@@ -118,7 +120,7 @@ def _placed(cutout: Cutout, pixels: Bytes, roi: Roi) -> Cutout:
     return replace(cutout, rgb=rgb, alpha=alpha, opening=opening)
 
 
-def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
+def _refine(pixels: Bytes, small: Bytes, regions: Regions, confidence: float) -> Cutout:
     """Alpha and clean colours along the outlines, full size."""
     height, width = pixels.shape[:2]
     reach = 4.0
@@ -149,7 +151,7 @@ def _refine(pixels: Bytes, small: Bytes, regions: Regions) -> Cutout:
         near = grown(regions.opening, 2).astype(np.uint8)
         opening = cv2.resize(near, (width, height), interpolation=cv2.INTER_NEAREST) > 0
         opening &= alpha < 128
-    return Cutout(rgb, alpha, opening, regions.method, regions.warnings, regions.confidence)
+    return Cutout(rgb, alpha, opening, regions.method, (), confidence)
 
 
 def _unmix(

@@ -49,6 +49,9 @@ the bore and the silhouette narrower than the outermost circle; and a cut-out of
 little from both. Measured on the bench's product photos."""
 GIVEN = ("alpha", "mask", "as-is")
 """Methods of a cut-out whose silhouette came with the picture."""
+DOUBTFUL_COST, CLEAR_ENDS, ENDS_APART = 1.25, 0.33, 0.05
+"""Cost of a hoop's fit (see ``Hoop.cost``) and score of the rim's ends as seen from which the ends
+are believed rather than the outlines, if they lie so much of the opening's length apart."""
 CLEARLY_UP = 0.7
 """Cosine between the hoop's short axis and the way from its far to its near half as it was seen."""
 EXCESS = 0.035
@@ -138,15 +141,32 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
         return replace(shape, contact_xy=_left_to_right(np.asarray(anchors, np.float64), usual))
     if found is None:
         return _without_opening(solid, scale)
-    if found.cost > POOR_COST:
-        warnings.append(
-            "the hoop's outline is unclear (several rings, open-work or a large head); "
-            "a three-quarter view of one ring, or anchor points, help"
-        )
     hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
-    hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
+    if clues is not None and _outdoes(clues, hoop):
+        ends = _left_to_right(np.asarray(clues.contacts_xy), hoop)
+        hoop = fit_hoop_to_anchors(outline, holes[0] if holes else None, ends, hoop)
+    else:
+        if found.cost > POOR_COST:
+            warnings.append(
+                "the hoop's outline is unclear (several rings, open-work or a large head); "
+                "a three-quarter view of one ring, or anchor points, help"
+            )
+        hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
     return _shape(hoop, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
+
+
+def _outdoes(clues: Clues, hoop: Hoop) -> bool:
+    """Whether the rim's ends, as clearly seen, lie elsewhere than those of a fit in doubt."""
+    if clues.contacts_xy is None or clues.contact_score < CLEAR_ENDS or hoop.cost < DOUBTFUL_COST:
+        return False
+    along = np.array([np.cos(hoop.turn_rad), np.sin(hoop.turn_rad)])
+    down = np.array([-along[1], along[0]])
+    middle = np.array([hoop.x, hoop.y]) + hoop.offset * down
+    own = middle + np.outer([-1, 1], hoop.outer * hoop.ratio * along)
+    seen = _left_to_right(clues.contacts_xy, hoop)
+    apart = float(np.linalg.norm(seen - own, axis=1).max())
+    return apart > ENDS_APART * 2 * hoop.outer * hoop.ratio
 
 
 def _left_to_right(anchors: Float64, usual: Hoop | None) -> Float64:

@@ -20,7 +20,7 @@ _MARGIN = 0.14
 """Ground round the ring's box in the second look, share of its long side."""
 _FILLS = 0.66
 """A ring this large in the first look's square, of its side, needs no second one."""
-_MIN_CONTACT = 0.2
+_MIN_CONTACT = 0.15
 """Score of a point below which there is none."""
 _POINT_APART = 3
 """Cells by which two points of one plane lie apart at least."""
@@ -89,6 +89,7 @@ class RingNetwork:
             opening_seen=_sigmoid(whole[1]),
             elevation_deg=float(np.clip(whole[2], 0, 1) * 90),
             view=_VIEWS[int(np.argmax(whole[3:]))],
+            view_score=_largest_share(whole[3:]),
         )
 
 
@@ -96,7 +97,8 @@ def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
     """The photo under the grid, averaged over areas where it is finer; continued at its borders."""
     scale = float(photo_from_grid[0, 0])
     if scale > 1:
-        copy = cv2.resize(pixels, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
+        sides = max(1, round(pixels.shape[1] / scale)), max(1, round(pixels.shape[0] / scale))
+        copy = cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA)
         ratio = np.array([copy.shape[1] / pixels.shape[1], copy.shape[0] / pixels.shape[0]])
         place = photo_from_grid * ratio[:, None]
         place[:, 2] = (photo_from_grid[:, 2] + 0.5) * ratio - 0.5
@@ -124,6 +126,11 @@ def _peaks(heat: Float, n: int) -> tuple[Float64, Float64]:
             max(0, row + 1 - reach) : row + 2 + reach, max(0, col + 1 - reach) : col + 2 + reach
         ] = 0
     return np.array(peaks), np.array(scores)
+
+
+def _largest_share(logits: Float) -> float:
+    shares = np.exp(logits - logits.max())
+    return float(shares.max() / shares.sum())
 
 
 def _sigmoid(value: float) -> float:

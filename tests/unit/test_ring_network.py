@@ -1,0 +1,90 @@
+"""Our own network on our own path-traced rings, which it was not trained on."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from anello.imaging.evidence import RingEvidence
+from anello.models import load_ring_network
+
+SCENES = Path(__file__).parent.parent / "scenes" / "rings"
+NAMES = ("solitaire_on_white", "slim_band", "halo")
+
+
+def read(name: str) -> tuple[np.ndarray, np.ndarray]:
+    picture = cv2.imread(str(SCENES / f"{name}.jpg"))[..., ::-1].copy()
+    return picture, cv2.imread(str(SCENES / f"{name}-alpha.png"), cv2.IMREAD_GRAYSCALE) > 127
+
+
+def ring_of(evidence: RingEvidence, shape: tuple[int, ...]) -> np.ndarray:
+    whole = (0, 0, shape[1], shape[0])
+    return evidence.seen_in(evidence.alpha, whole, shape) > 0.5
+
+
+def iou(first: np.ndarray, second: np.ndarray) -> float:
+    return float((first & second).sum() / (first | second).sum())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_sees_the_ring_and_what_is_seen_through_it(name: str) -> None:
+    picture, alpha = read(name)
+    evidence = load_ring_network().look(picture)
+    assert evidence.shows_ring
+    assert evidence.view == "three-quarter"
+    assert iou(ring_of(evidence, alpha.shape), alpha) > 0.85
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~alpha).astype(np.uint8))
+    inner = [k for k in range(1, len(stats)) if stats[k, 0] > 0 and stats[k, 1] > 0]
+    hole = labels == max(inner, key=lambda k: stats[k, 4])
+    whole = (0, 0, alpha.shape[1], alpha.shape[0])
+    assert iou(evidence.seen_in(evidence.opening, whole, alpha.shape) > 0.5, hole) > 0.9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_small_ring_in_a_large_picture_is_looked_at_again(name: str) -> None:
+    picture, alpha = read(name)
+    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    height, width = small.shape[:2]
+    around = ((2 * height, height), (3 * width, width), (0, 0))
+    large = np.pad(small, around, mode="edge")
+    evidence = load_ring_network().look(large)
+    assert evidence.shows_ring
+    truth = np.zeros(large.shape[:2], bool)
+    truth[2 * height : 3 * height, 3 * width : 4 * width] = (
+        cv2.resize(alpha.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0.5
+    )
+    assert iou(ring_of(evidence, truth.shape), truth) > 0.8
+
+
+def test_nothing_is_seen_on_an_empty_ground() -> None:
+    for level in (0, 128, 255):
+        evidence = load_ring_network().look(np.full((300, 400, 3), level, np.uint8))
+        assert not evidence.shows_ring
+        assert evidence.box(0.1, (400, 300)) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 900, 3), (2000, 3, 3)])
+def test_pictures_of_any_shape_end_well(shape: tuple[int, ...]) -> None:
+    assert not load_ring_network().look(np.full(shape, 200, np.uint8)).shows_ring
+
+
+def test_threads_that_share_it_see_the_same() -> None:
+    pictures = [read(name)[0] for name in NAMES]
+    network = load_ring_network()
+    alone = [network.look(picture).alpha for picture in pictures]
+    together: dict[int, list[np.ndarray]] = {}
+
+    def work(k: int) -> None:
+        together[k] = [network.look(pictures[k]).alpha for _ in range(5)]
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(len(pictures))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k, first in enumerate(alone):
+        assert all(np.array_equal(first, again) for again in together[k])
