@@ -77,26 +77,21 @@ class Clues:
 class RingEvidence:
     """Probabilities on a square grid laid over the product photo.
 
-    alpha, opening, front, rear, head : (s, s) in [0, 1]: coverage, ground seen through the hoop,
-        and the ring's parts.
+    alpha, opening, front, rear : (s, s) in [0, 1]: coverage, ground seen through the hoop, and the
+        band's near and far halves.
     photo_from_grid : (2, 3) affine, px; integer coordinates are centres.
     contacts_xy : (2, 2) px of the photo, left and right ends of the opening, or None.
-    head_xy : (2,) px of the photo, or None.
-    contact_score, presence, opening_seen, view_score : probabilities in [0, 1].
+    contact_score, presence, view_score : probabilities in [0, 1].
     """
 
     alpha: Float
     opening: Float
     front: Float
     rear: Float
-    head: Float
     photo_from_grid: Float64
     contacts_xy: Float64 | None
-    head_xy: Float64 | None
     contact_score: float
     presence: float
-    opening_seen: float
-    elevation_deg: float
     view: View
     view_score: float
 

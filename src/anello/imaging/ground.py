@@ -28,9 +28,6 @@ the frame may cover the rest) is textured."""
 NOISE_FLOOR = 0.6
 """Lab units: quantisation of 8-bit Lab plus JPEG on a flat ground."""
 
-SPECK = 5e-4
-"""Share of the picture below which a spot does not widen the ring's box."""
-
 DETAIL_FLOOR = 0.6
 """Lab units; the faintest step taken for an edge. Silver against grey is 2 to 3 in places."""
 BARE_LIGHT, BARE_CHROMA = 1.0, 2.2
@@ -146,26 +143,6 @@ def near_ground(distance: Float, sigma: float) -> Mask:
     """What joins the frame within the ground's own spread; ``distance`` (h, w), Lab units."""
     near = distance < np.float32(max(4.0, 3.5 * sigma))
     return connected_to(near, frame_mask(distance.shape) & near)
-
-
-def ring_box(lab: Float, ground: Ground, margin: float = 0.08) -> FloatBox:
-    """x0, y0, x1, y1 around all that is not bare ground, with a margin (share of its sides)."""
-    height, width = lab.shape[:2]
-    other = ~near_ground(_norm(lab - ground.field), ground.sigma)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8))
-    large = stats[:, cv2.CC_STAT_AREA] > SPECK * other.size
-    large[0] = False
-    rows, cols = np.flatnonzero(large[labels].any(1)), np.flatnonzero(large[labels].any(0))
-    if rows.size == 0:
-        return 0.0, 0.0, float(width), float(height)
-    x0, y0, x1, y1 = float(cols[0]), float(rows[0]), cols[-1] + 1.0, rows[-1] + 1.0
-    beside = margin * max(x1 - x0, y1 - y0) + 2
-    return (
-        max(0.0, x0 - beside),
-        max(0.0, y0 - beside),
-        min(float(width), x1 + beside),
-        min(float(height), y1 + beside),
-    )
 
 
 def deviation(lab: Float, ground: Ground, ringing: float = 1.0) -> Deviation:

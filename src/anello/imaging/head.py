@@ -45,8 +45,9 @@ lower part begins (the side stones of a three-stone ring, the shoulders)."""
 
 CLIFF_RUN = 0.06
 
-LONE_CROWN = 0.65
-"""A crown narrower than this share of its head has neighbours, each at its own height."""
+CORNER, LONE_CROWN = 0.25, 0.65
+"""A crown narrower than the second share of its head has neighbours, each at its own height; one
+narrower than the first is but a corner or a claw of the head."""
 
 NEIGHBOUR_REACH = 0.8
 """Axial extent of such neighbours over the crown's: side stones are a little smaller."""
@@ -92,7 +93,8 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     lo, hi = columns
     tops = _tops(alpha, y)[lo : hi + 1]
     crown = _crown(tops)
-    has_neighbours = (crown[1] - crown[0]) < LONE_CROWN * (hi - lo)
+    share = (crown[1] - crown[0]) / (hi - lo)
+    has_neighbours = CORNER < share < LONE_CROWN
     if not has_neighbours:
         crown = (0, hi - lo)
     rows, peak = _crown_widths(alpha[:, lo : hi + 1], y[:, 0], crown)

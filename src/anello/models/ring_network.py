@@ -64,13 +64,12 @@ class RingNetwork:
         planes, heat, whole = planes[0], heat[0], whole[0]
         cell = size / heat.shape[0]
         contacts, scores = _peaks(heat[..., 0], 2)
-        head, head_score = _peaks(heat[..., 1], 1)
 
         def to_photo(cells_xy: Float64) -> Float64:
             grid_xy = (cells_xy + 0.5) * cell - 0.5
             return np.asarray(grid_xy @ photo_from_grid[:, :2].T + photo_from_grid[:, 2])
 
-        alpha, opening, front, rear, top = (
+        alpha, opening, front, rear, _ = (
             np.ascontiguousarray(p) for p in planes.transpose(2, 0, 1)
         )
         return RingEvidence(
@@ -78,16 +77,12 @@ class RingNetwork:
             opening=opening,
             front=front,
             rear=rear,
-            head=top,
             photo_from_grid=photo_from_grid,
             contacts_xy=to_photo(contacts[contacts[:, 0].argsort()])
             if scores.min() > _MIN_CONTACT
             else None,
-            head_xy=to_photo(head)[0] if head_score[0] > _MIN_CONTACT else None,
             contact_score=float(scores.min()),
             presence=_sigmoid(whole[0]),
-            opening_seen=_sigmoid(whole[1]),
-            elevation_deg=float(np.clip(whole[2], 0, 1) * 90),
             view=_VIEWS[int(np.argmax(whole[3:]))],
             view_score=_largest_share(whole[3:]),
         )
