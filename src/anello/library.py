@@ -192,13 +192,20 @@ def inspect_hand(
     return HandReport(photo, found, checks, pipeline.pose_error(failed) if refused else None)
 
 
-def cut_out(ring: Source, *, mask: Source | None = None, remove_background: bool = True) -> Cutout:
+def cut_out(
+    ring: Source,
+    *,
+    mask: Source | None = None,
+    remove_background: bool = True,
+    models: Models | None = None,
+) -> Cutout:
     """The ring without its ground: straight colours and alpha, at the photo's full size.
 
     Raises `ObjectDetectionFail` when there is nothing like a ring.
     """
     photo = codec.load(ring, "ring")
-    return pipeline.cut_out_ring(photo, load_ring_network(), _mask(mask, photo), remove_background)
+    network = load_ring_network() if models is None else models.ring
+    return pipeline.cut_out_ring(photo, network, _mask(mask, photo), remove_background)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
