@@ -51,7 +51,7 @@ SHADE_SAYS = 0.3
 """Share of it that is left to a pixel that could be ground in shadow."""
 SHADOW_DEPTH = 62.0
 """L* units; a cast shadow on a lit table leaves more light than this takes."""
-FOR_GAP, GAP_SEEN = 3.5, 0.7
+FOR_GAP, GAP_SEEN = 3.5, 0.6
 """What a pixel of bare ground that edges close in says for the ground, in log odds, and mean of the
 network's coverage of such a piece below which it is one."""
 SPARKLE, CLEAR_LOOK = (0.5, 1.4), 0.8
