@@ -311,13 +311,13 @@ def skin_matte(skin_map: SkinMap, site: FingerSite, roi: Roi, hand: Float | None
     """
     finger = _between_silhouettes((roi[3] - roi[1], roi[2] - roi[0]), site, roi)
     likely = resampled(skin_map.likely, skin_map.roi, roi)
-    if hand is not None:
-        likely = np.minimum(likely, hand)
     # Right beside the finger the measured silhouette knows better than colour.
     _, along = finger_coordinates(site, roi)
     beside = np.abs(along) < 1.1 * site.width_px
     near = _soft_reach(finger, 2.5 * max(site.edge_sigma_px, 0.7)) * beside
-    return np.asarray(np.maximum(finger, likely * (1 - near)), np.float32)
+    skin = np.maximum(finger, likely * (1 - near))
+    # What lies in front of the hand takes none, even where the finger goes on behind it.
+    return np.asarray(skin if hand is None else np.minimum(skin, hand), np.float32)
 
 
 def _between_silhouettes(shape: tuple[int, ...], site: FingerSite, roi: Roi) -> Float:
