@@ -12,7 +12,6 @@ from anello.imaging.arrays import Float, Float64, Roi
 
 View: TypeAlias = Literal["three-quarter", "top", "face-on", "side", "lying", "pair"]
 
-
 RING_ODDS, ENDS_SAY, FAINT_ENDS, VAGUE_SAYS = 3.6, 20.0, 0.2, -2.0
 """Log odds above which there is a ring: those of the network's own answer, moved by how clearly it
 saw a rim's ends and by how vague the rest is. Read off 40 rings and 45 hands without."""
@@ -52,7 +51,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clues:
-    """Where the hoop's ends, sides and head were seen, for the fit of the ring's shape.
+    """Where the hoop's ends and halves were seen, for the fit of the ring's shape.
 
     contacts_xy : (2, 2) px, left and right ends of the near inner rim, or None.
     contact_score : how clearly they were seen, in [0, 1].

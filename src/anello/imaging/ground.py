@@ -84,15 +84,12 @@ class Deviation:
     light : L* minus the field's.
     chroma : distance in a*b* from the field seen in shadow at this pixel's lightness.
     edge : largest gradient of L*, a* or b*, Lab units per pixel.
-    detail : largest difference of Gaussians of L*, a* or b*, Lab units: sharp steps, however faint,
-        show in it; the slopes of shadows do not.
-    calm : bar below which ``detail`` is noise, compression included.
+    calm : no sharp step, however faint, that isn't noise or compression; shadows' slopes are calm.
     """
 
     light: Float
     chroma: Float
     edge: Float
-    detail: Float
     calm: Mask
 
 
@@ -153,11 +150,10 @@ def deviation(lab: Float, ground: Ground, ringing: float = 1.0) -> Deviation:
     off_a = lab[..., 1] - field[..., 1] * shade
     off_b = lab[..., 2] - field[..., 2] * shade
     chroma = np.sqrt(off_a * off_a + off_b * off_b)
-    detail = fine_detail(lab)
-    calm = _is_calm(detail, ringing)
+    calm = _is_calm(fine_detail(lab), ringing)
     # Next to strong edges the filter sees the edge; there the bare ground's own colour tells.
     calm |= (np.abs(light) < BARE_LIGHT * ringing) & (chroma < BARE_CHROMA * ringing)
-    return Deviation(light, chroma, edge_strength(lab), detail, calm)
+    return Deviation(light, chroma, edge_strength(lab), calm)
 
 
 def edge_strength(lab: Float) -> Float:
@@ -168,7 +164,8 @@ def edge_strength(lab: Float) -> Float:
 
 
 def fine_detail(lab: Float, fine: float = 0.7, coarse: float = 3.0) -> Float:
-    """(h, w) largest |difference of Gaussians| of the three channels."""
+    """(h, w) largest |difference of Gaussians| of the three channels, Lab units: sharp steps,
+    however faint, show in it; the slopes of shadows do not."""
     smooth = cv2.GaussianBlur(lab, (0, 0), fine)
     return largest_channel(cv2.absdiff(smooth, cv2.GaussianBlur(lab, (0, 0), coarse)))
 
@@ -180,7 +177,7 @@ def largest_channel(values: Float) -> Float:
 
 
 def _is_calm(detail: Float, ringing: float) -> Mask:
-    """Where ``detail`` is no more than the ground's own noise, or ringing next to strong edges."""
+    """Where `fine_detail` is no more than the ground's noise, or ringing next to strong edges."""
     frame = frame_mask(detail.shape, 0.06)
     noise = 4 * float(np.percentile(detail[frame], 75))
     beside = ringing * RINGING_SHARE * cv2.dilate(detail, np.ones((9, 9), np.uint8))

@@ -86,6 +86,14 @@ class Hoop:
         """Axial width w, px."""
         return float(2 * self.offset / max(float(np.cos(self.elevation_rad)), 0.05))
 
+    @property
+    def ends_xy(self) -> Float64:
+        """(2, 2) px, left and right ends of the near inner rim: the contact points."""
+        along = np.array([np.cos(self.turn_rad), np.sin(self.turn_rad)])
+        down = np.array([-along[1], along[0]])
+        middle = np.array([self.x, self.y]) + self.offset * down
+        return np.asarray(middle + np.outer([-1, 1], self.outer * self.ratio * along))
+
     def scaled(self, factor: float) -> Hoop:
         """The same hoop in a picture ``factor`` times as large (pixel centres are integers)."""
         return replace(

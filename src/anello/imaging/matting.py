@@ -27,8 +27,11 @@ from anello.imaging.masks import (
     size_of,
     wide_parts,
 )
-from anello.imaging.regions import COVERAGE, OPENING_RADIUS, Regions, find_regions, look, reduced
+from anello.imaging.regions import COVERAGE, Regions, find_regions, look, reduced
 from anello.imaging.warp import crop
+
+OPENING_RADIUS = 0.02
+"""Smallest inscribed radius of the opening in a given matte, of the ring's size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

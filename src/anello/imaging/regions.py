@@ -60,8 +60,6 @@ stone, unless the network's opening takes up so much of it."""
 SEEDS = (0.06, 0.5, 0.94)
 """The network's coverage below which a pixel is ground for sure, likelier than not, and above which
 it is ring for sure."""
-OPENING_RADIUS = 0.02
-"""Smallest inscribed radius of the opening, of the ring's size."""
 MAIN_OPENING = 0.012
 """Smallest opening of a hoop, of the ring's box."""
 COVERAGE = (0.004, 0.80)

@@ -49,10 +49,10 @@ the bore and the silhouette narrower than the outermost circle; and a cut-out of
 little from both. Measured on the bench's product photos."""
 GIVEN = ("alpha", "mask", "as-is")
 """Methods of a cut-out whose silhouette came with the picture."""
-DOUBTFUL_COST, CLEAR_ENDS, ENDS_APART = 1.35, 0.33, 0.05
+DOUBTFUL_COST, CLEAR_ENDS, COST_PER_SCORE, ENDS_APART = 1.35, 0.33, 3.0, 0.05
 """Cost of a hoop's fit (see ``Hoop.cost``) and score of the rim's ends as seen from which the ends
-are believed rather than the outlines, if they lie so much of the opening's length apart. The more
-clearly they were seen, the better a fit they outdo."""
+are believed rather than the outlines, by how much better a fit they outdo the more clearly they
+were seen, and how much of the opening's length the two must lie apart."""
 CLEARLY_UP = 0.7
 """Cosine between the hoop's short axis and the way from its far to its near half as it was seen."""
 EXCESS = 0.035
@@ -161,14 +161,10 @@ def _outdoes(clues: Clues, hoop: Hoop) -> bool:
     """Whether the rim's ends, as clearly seen, lie elsewhere than those of a fit in doubt."""
     if clues.contacts_xy is None or clues.contact_score < CLEAR_ENDS:
         return False
-    if hoop.cost < DOUBTFUL_COST - 3 * (clues.contact_score - CLEAR_ENDS):
+    if hoop.cost < DOUBTFUL_COST - COST_PER_SCORE * (clues.contact_score - CLEAR_ENDS):
         return False
-    along = np.array([np.cos(hoop.turn_rad), np.sin(hoop.turn_rad)])
-    down = np.array([-along[1], along[0]])
-    middle = np.array([hoop.x, hoop.y]) + hoop.offset * down
-    own = middle + np.outer([-1, 1], hoop.outer * hoop.ratio * along)
     seen = _left_to_right(clues.contacts_xy, hoop)
-    apart = float(np.linalg.norm(seen - own, axis=1).max())
+    apart = float(np.linalg.norm(seen - hoop.ends_xy, axis=1).max())
     return apart > ENDS_APART * 2 * hoop.outer * hoop.ratio
 
 
