@@ -16,6 +16,7 @@ from anello.imaging.arrays import Bytes
 from anello.imaging.hand import Finger, Hand, PoseCheck
 from anello.imaging.matting import Cutout
 from anello.models import Models, load_models, load_ring_network
+from anello.models.ring_network import RingNetwork
 from anello.options import Options
 from anello.pipeline import HandAnalysis, RingAnalysis, WornRing
 from anello.report import Report, check_to_dict
@@ -131,7 +132,7 @@ def try_on(
             for one, option in zip(products, chosen, strict=True)
         ]
 
-    ring_network = load_ring_network() if models is None else models.ring
+    ring_network = _ring_network(models)
     rings_known = all(isinstance(one, RingAnalysis) for one in products)
     if isinstance(opened, HandAnalysis) or rings_known:
         found, analyses = hand_side(), ring_side(watch)
@@ -174,7 +175,7 @@ def analyse_ring(
     mask : white where the ring is; replaces background removal. Raises `ObjectDetectionFail`.
     """
     opened = _open(ring, mask, "ring", Stopwatch())
-    network = load_ring_network() if models is None else models.ring
+    network = _ring_network(models)
     return pipeline.analyse_ring(opened.photo, network, opened.mask, remove_background)
 
 
@@ -204,8 +205,12 @@ def cut_out(
     Raises `ObjectDetectionFail` when there is nothing like a ring.
     """
     photo = codec.load(ring, "ring")
-    network = load_ring_network() if models is None else models.ring
+    network = _ring_network(models)
     return pipeline.cut_out_ring(photo, network, _mask(mask, photo), remove_background)
+
+
+def _ring_network(models: Models | None) -> RingNetwork:
+    return load_ring_network() if models is None else models.ring
 
 
 @dataclass(frozen=True, slots=True, eq=False)

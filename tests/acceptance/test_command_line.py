@@ -126,6 +126,15 @@ def test_wrong_usage_is_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", [["-o", "ring.png"], ["--json"]])
+def test_cutout_says_nothing_but_its_answer(tmp_path: Path, words: list[str]) -> None:
+    """Nor does the runtime of the network, which likes to introduce itself."""
+    words = [str(tmp_path / word) if word.endswith(".png") else word for word in words]
+    done = run_alone("cutout", RING, *words)
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
 def test_cutout_writes_straight_alpha_and_prints_its_measures(tmp_path: Path) -> None:
     result = run("cutout", RING, "-o", tmp_path / "ring.png", "--json")
     assert result.exit_code == 0, result.stderr

@@ -109,6 +109,14 @@ def load_models() -> Models:
         return load_models()
 
 
+def load_ring_network() -> None:
+    """The ring network, which comes with the package, without its runtime's greeting on stderr."""
+    from anello.models import load_ring_network, quiet_stderr
+
+    with quiet_stderr():
+        load_ring_network()
+
+
 def say_error(error: AnelloError) -> None:
     """``CODE: message`` on one line of stderr, what would help on the next."""
     say(f"{error.code}: {one_line(error.message)}")

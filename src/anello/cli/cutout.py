@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anello.cli import arguments, outputs
-from anello.cli.console import Command, print_json, say
+from anello.cli.console import Command, load_ring_network, print_json, say
 
 if TYPE_CHECKING:
     from anello.codec import Photo
@@ -50,6 +50,7 @@ def cutout(
 
     photo = codec.load(ring, "ring")
     remove = not keep_background
+    load_ring_network()
     found = anello.cut_out(photo, mask=mask, remove_background=remove)
     measured = _measure(photo, found) if as_json else None
     if out:
