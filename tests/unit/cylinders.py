@@ -9,6 +9,7 @@ from anello.imaging.finger import FingerSite
 from anello.imaging.frame import finger_frame
 from anello.imaging.hand import Finger
 from anello.imaging.lighting import Light
+from anello.imaging.turn import SAMPLE_RADIUS_MM
 
 SKIN = np.array([0.45, 0.27, 0.19], np.float32)
 GROUND = np.array([0.30, 0.31, 0.33], np.float32)
@@ -35,6 +36,7 @@ def upright_site(
         left_xy=left,
         right_xy=right,
         width_px=width,
+        px_per_mm=width / (2 * SAMPLE_RADIUS_MM),
         pitch_deg=pitch_deg,
         roll_deg=0.0,
         confidence=1.0,

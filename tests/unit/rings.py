@@ -16,6 +16,7 @@ from anello.imaging.finger import FingerSite
 from anello.imaging.hand import Finger
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
+from anello.imaging.turn import SAMPLE_RADIUS_MM
 
 Paint = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -55,6 +56,7 @@ def finger_site(**changes: object) -> FingerSite:
         "left_xy": centre - across * width / 2,
         "right_xy": centre + across * width / 2,
         "width_px": width,
+        "px_per_mm": width / (2 * SAMPLE_RADIUS_MM),
         "pitch_deg": 20.0,
         "roll_deg": 0.0,
         "confidence": 1.0,

@@ -60,6 +60,7 @@ class FingerSite:
     centre_xy : (2,) on the finger's middle line, where the centre of the ring's circle is seen.
     axis_xy : (2,) unit, knuckle to tip. across_xy : (2,) unit, to the right when the tip is up.
     left_xy, right_xy : (2,) centre -/+ across * width / 2.
+    px_per_mm : as the hand's own size tells.
     pitch_deg : elevation of the view out of the ring's plane, positive = camera on the wrist's
         side.
     roll_deg : how far the back of the finger is turned away, positive = towards ``across_xy``.
@@ -76,6 +77,7 @@ class FingerSite:
     left_xy: Float64
     right_xy: Float64
     width_px: float
+    px_per_mm: float
     pitch_deg: float
     roll_deg: float
     confidence: float
@@ -185,6 +187,7 @@ def _site(
         left_xy=centre - across * fit.width / 2,
         right_xy=centre + across * fit.width / 2,
         width_px=fit.width,
+        px_per_mm=hand.px_per_mm,
         pitch_deg=pitch,
         roll_deg=roll,
         confidence=fit.confidence,

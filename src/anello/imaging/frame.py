@@ -63,6 +63,7 @@ def scaled(site: FingerSite, roi: Roi, scale: float) -> tuple[FingerSite, Roi]:
         left_edge_xy=moved(site.left_edge_xy),
         right_edge_xy=moved(site.right_edge_xy),
         width_px=site.width_px * scale,
+        px_per_mm=site.px_per_mm * scale,
         edge_sigma_px=site.edge_sigma_px * scale,
     )
     return small, (0, 0, *size)

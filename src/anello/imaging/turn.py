@@ -41,6 +41,12 @@ SNUGNESS, THUMB_SNUGNESS = 1.0, 0.95
 """Inner radius of the hoop over half the finger's width: a ring that fits touches both sides. A
 thumb is seen askew, where its flesh is widest and gives way to the ring."""
 
+SAMPLE_RADIUS_MM = 8.65
+"""Inner radius of the rings that shops photograph: a sample's usual size (US 7, EU 54)."""
+
+RADII_MM = (6.0, 11.5)
+"""Inner radii that rings are made in (US 0 to 18); a finger measured beyond gets the last one."""
+
 SUPERSAMPLING = 2
 """Samples per pixel and direction: anti-aliased ends at a quarter of the cost of four."""
 
@@ -108,23 +114,45 @@ class _Sheet:
 
 
 def hand_from_ring(shape: RingShape, site: FingerSite) -> float:
-    """Pixels of the hand photo per pixel of the product photo."""
+    """Pixels of the hand photo per pixel of the product photo: for metal and stones, which are as
+    large in every size that a ring is made in."""
+    per_mm = _radius_px(site) / _radius_mm(site)
+    return float(per_mm * SAMPLE_RADIUS_MM / shape.inner_radius_px)
+
+
+def opened_by(shape: RingShape, site: FingerSite) -> float:
+    """How much larger the ring's radius is in the finger's size than it was photographed, product
+    px; negative where it is smaller."""
+    return float(shape.inner_radius_px * (_radius_mm(site) / SAMPLE_RADIUS_MM - 1))
+
+
+def _radius_px(site: FingerSite) -> float:
     snugness = THUMB_SNUGNESS if site.finger == Finger.THUMB else SNUGNESS
-    return float(snugness * site.width_px / 2 / shape.inner_radius_px)
+    return snugness * site.width_px / 2
 
 
-def hoop_of(shape: RingShape) -> Hoop:
-    return Hoop(shape.inner_radius_px, shape.outer_radius_px, shape.band_width_px)
+def _radius_mm(site: FingerSite) -> float:
+    return float(np.clip(_radius_px(site) / site.px_per_mm, *RADII_MM))
+
+
+def hoop_of(shape: RingShape, lift: float = 0.0) -> Hoop:
+    """The hoop as photographed, or opened up by ``lift``."""
+    return Hoop(
+        shape.inner_radius_px + lift, shape.outer_radius_px + lift, shape.band_width_px
+    )
 
 
 def _hoop(
     x: Float, y: Float, shape: RingShape, head: Head | None, seen: View, shop: View
 ) -> _Sheet:
     """The near half of the hoop, and the sliver of its near face that shows beyond the finger."""
-    hoop = see_hoop(hoop_of(shape), seen.elevation, x, y)
-    azimuth = _readable_azimuth(hoop.azimuth - seen.azimuth, head, shape, shop)
-    source_x, source_y = shop.project(hoop.r * np.sin(azimuth), hoop.r * np.cos(azimuth), hoop.a)
-    return _Sheet(source_x, source_y, hoop.visible, hoop.normal_tga, hoop.r - shape.inner_radius_px)
+    hoop = see_hoop(hoop_of(shape, seen.lift), seen.elevation, x, y)
+    # A ring is opened up by a piece let in behind: what lies near its head stays as it is.
+    from_head = (hoop.azimuth - seen.azimuth) * (1 + seen.lift / shape.outer_radius_px)
+    azimuth = _readable_azimuth(from_head, head, shape, shop)
+    r = hoop.r - np.float32(seen.lift)
+    source_x, source_y = shop.project(r * np.sin(azimuth), r * np.cos(azimuth), hoop.a)
+    return _Sheet(source_x, source_y, hoop.visible, hoop.normal_tga, r - shape.inner_radius_px)
 
 
 def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, shop: View) -> Float:
@@ -195,7 +223,7 @@ def _head_wall(y: Float, column: _HeadColumns, shape: RingShape, seen: View, sho
     q, top, reach = column.q, column.height, column.reach
     c, s = cos(seen.azimuth), sin(seen.azimuth)
     g = (y + reach * cos(seen.elevation)) / sin(seen.elevation)
-    height = np.asarray((g + q * s) / c, np.float32)
+    height = np.asarray((g + q * s) / c - seen.lift, np.float32)
     visible = column.present & (height <= top) & (height >= shape.outer_radius_px)
     visible &= top > (1 + LEAST_WALL) * shape.outer_radius_px
     source_x, _ = shop.from_head(q, top)
@@ -216,8 +244,8 @@ def _head_flank(x: Float, y: Float, head: Head, seen: View, shop: View) -> _Shee
     middle_q, half_q = (head.q[-1] + head.q[0]) / 2, (head.q[-1] - head.q[0]) / 2
     longest = max(float(head.reach.max()), 1e-3)
     q = middle_q - np.sign(s) * FLANK * half_q
-    height = (x - q * c) / s
-    g = height * c - q * s
+    height = (x - q * c) / s - seen.lift
+    _, g = seen.from_head(q, height)
     a = (g * sin(seen.elevation) - y) / cos(seen.elevation)
     beside = (middle_q + a / longest * half_q).astype(np.float32)
     top, reach, middle = (
@@ -253,8 +281,8 @@ def turn(
     site : where it sits. size : width, height of the hand photo; the layer's ROI is clipped to it.
     """
     has_top = head is not None or shape.head_deg != 0
-    seen, shop = View.of_hand(site, has_top), View.of_product(shape)
-    scale = hand_from_ring(shape, site)
+    seen = View.of_hand(site, has_top, opened_by(shape, site))
+    shop, scale = View.of_product(shape), hand_from_ring(shape, site)
     roi = _layer_roi(shape, head, site, seen, scale, size)
     x, y = _ring_coordinates(roi, site, scale)
     level, level_from_cutout = texture.at_scale(scale * SUPERSAMPLING)
@@ -330,12 +358,13 @@ def _head_box(x: Float, y: Float, head: Head, seen: View, shape: RingShape) -> _
 
 def _hoop_box(x: Float, y: Float, seen: View, shape: RingShape) -> _Box:
     """Rows and columns of the samples that the hoop can cover, whole pixels."""
-    half = shape.band_width_px / 2 * cos(seen.elevation)
-    far = shape.outer_radius_px * sin(seen.elevation) + half
+    hoop = hoop_of(shape, seen.lift)
+    half = hoop.width / 2 * cos(seen.elevation)
+    far = hoop.outer_radius * sin(seen.elevation) + half
     # Beside the finger the near face shows down to where the far half begins to hide behind it.
-    beyond = sqrt(max(shape.outer_radius_px**2 - shape.inner_radius_px**2, 0.0))
+    beyond = sqrt(max(hoop.outer_radius**2 - hoop.inner_radius**2, 0.0))
     near = -beyond * sin(seen.elevation) - half
-    return _box_around((np.abs(x) <= shape.outer_radius_px) & (y >= near) & (y <= far))
+    return _box_around((np.abs(x) <= hoop.outer_radius) & (y >= near) & (y <= far))
 
 
 def _box_around(covered: NDArray[np.bool_]) -> _Box:
@@ -364,8 +393,9 @@ def _layer_roi(
 ) -> Roi:
     """The box around everything that the proxy can show, clipped to the photo."""
     half = shape.band_width_px / 2
-    tall = shape.outer_radius_px * sin(seen.elevation) + 2 * half
-    x = [-shape.outer_radius_px, shape.outer_radius_px]
+    outer = hoop_of(shape, seen.lift).outer_radius
+    tall = outer * sin(seen.elevation) + 2 * half
+    x = [-outer, outer]
     y = [-2 * half, tall]
     if head is not None:
         reach = _far_reach(head, shape)

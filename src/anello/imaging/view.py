@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import cos, radians, sin
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from anello.imaging.arrays import Float
 
 if TYPE_CHECKING:
@@ -22,10 +24,12 @@ class View:
 
     elevation : of the camera out of the hoop's plane, 0 straight at the top, pi/2 through the hole.
     azimuth : of the head about the hoop's axis, from the visible top, positive to the right.
+    lift : how much farther from the axis everything is than the shop's camera saw it, product px.
     """
 
     elevation: float
     azimuth: float
+    lift: float = 0.0
 
     @classmethod
     def of_product(cls, shape: RingShape) -> View:
@@ -33,10 +37,10 @@ class View:
         return cls(radians(shape.elevation_deg), radians(shape.head_deg))
 
     @classmethod
-    def of_hand(cls, site: FingerSite, has_top: bool) -> View:
+    def of_hand(cls, site: FingerSite, has_top: bool, lift: float) -> View:
         """The hand's camera. A plain band has no top to turn, so it keeps facing the viewer."""
         elevation = max(site.pitch_deg, MIN_PITCH_DEG)
-        return cls(radians(elevation), radians(site.roll_deg) if has_top else 0.0)
+        return cls(radians(elevation), radians(site.roll_deg) if has_top else 0.0, lift)
 
     def project(self, t: Float, g: Float, a: Float) -> tuple[Float, Float]:
         """x right, y up, from the projection of the hoop's centre, of a point of the ring."""
@@ -45,4 +49,5 @@ class View:
     def from_head(self, q: Float, height: Float) -> tuple[Float, Float]:
         """t, g of a point at tangential ``q`` and radial ``height`` in the head's frame."""
         c, s = cos(self.azimuth), sin(self.azimuth)
+        height = height + np.float32(self.lift)
         return q * c + height * s, height * c - q * s
