@@ -37,6 +37,7 @@ from anello.imaging.shadow import (
     shadow_matte,
     skin_matte,
 )
+from anello.imaging.shoulders import fit_shoulders
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
 from anello.imaging.warp import crop, grown_roi, is_empty, joined, placed
@@ -130,6 +131,7 @@ class RingAnalysis:
                 "anchors: the two points don't lie on a ring",
                 remedy="Give the two points of the inner edge that are farthest apart.",
             )
+        shape = replace(shape, shoulders=fit_shoulders(self.cutout, shape))
         return replace(self, shape=shape, head=fit_head(self.cutout, shape))
 
 
@@ -209,6 +211,7 @@ def measure_ring(whole: Cutout) -> RingAnalysis:
     shape = fit_ring(cutout, None)
     if shape is None:
         raise no_ring()
+    shape = replace(shape, shoulders=fit_shoulders(cutout, shape))
     head, texture = fit_head(cutout, shape), make_texture(cutout)
     height, width = whole.alpha.shape
     return RingAnalysis(cutout, texture, shape, head, offset_xy, scale, (width, height))

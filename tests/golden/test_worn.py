@@ -89,6 +89,12 @@ def test_the_finger_is_as_wide_as_it_is(scene: Scene, worn: anello.Result) -> No
     assert aside < 0.04 * scene.truth["finger_width_px"]
 
 
+def test_the_size_of_the_ring_is_told_from_the_hand(scene: Scene, worn: anello.Result) -> None:
+    site = worn.rings[0].site
+    radius_mm = site.width_px / 2 / site.px_per_mm
+    assert radius_mm == pytest.approx(scene.truth["ring_radius_mm"], rel=0.12)
+
+
 def test_the_rear_half_stays_behind_the_finger(scene: Scene, worn: anello.Result) -> None:
     hidden = scene.rear & ~cv2.dilate(scene.mask.astype(np.uint8), np.ones((9, 9))).astype(bool)
     assert hidden.sum() > 200

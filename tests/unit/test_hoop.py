@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anello.imaging.hoop import Hoop, see_hoop
+from anello.imaging.hoop import Hoop, Shoulders, see_hoop
 
 HOOP = Hoop(inner_radius=170.0, outer_radius=200.0, width=70.0)
 
@@ -64,3 +64,40 @@ def test_normals_are_unit_and_face_the_viewer() -> None:
     assert np.abs(np.sqrt(t**2 + g**2 + a**2) - 1).max() < 0.08  # interpolated
     towards = g * np.cos(elevation) + a * np.sin(elevation)
     assert (towards > -0.15).mean() > 0.99
+
+
+def _shouldered() -> Hoop:
+    azimuth = np.radians(np.linspace(-75, 75, 51))
+    growth = np.cos(azimuth) ** 2
+    return Hoop(170.0, 200.0, 70.0, Shoulders(azimuth, 200 + 30 * growth, 35 + 40 * growth), 0.2)
+
+
+@pytest.mark.parametrize("elevation_deg", [12, 25])
+def test_shoulders_are_seen_where_they_are(elevation_deg: float) -> None:
+    elevation, hoop = np.radians(elevation_deg), _shouldered()
+    x, y = _samples()
+    seen = see_hoop(hoop, elevation, x, y)
+    back_x = seen.r * np.sin(seen.azimuth)
+    back_y = seen.r * np.cos(seen.azimuth) * np.sin(elevation) - seen.a * np.cos(elevation)
+    assert np.median(np.hypot(back_x - x, back_y - y)[seen.visible]) < 0.1
+    near = seen.visible & (np.abs(seen.azimuth) < 1.2)
+    outer, half = hoop.grown(seen.azimuth[near].astype(np.float64))
+    assert (seen.r[near] < outer + 1).mean() > 0.995  # between columns of the table
+    assert (np.abs(seen.a[near]) < half + 1).mean() > 0.995
+    # They turn with the head: widest there, and as wide as they were said to be.
+    widest = np.abs(seen.a[near]).argmax()
+    assert np.abs(seen.a[near]).max() == pytest.approx(75, abs=2)
+    assert seen.azimuth[near][widest] == pytest.approx(0.2, abs=0.15)
+
+
+def test_another_size_keeps_the_metal_and_the_lengths_along_it() -> None:
+    hoop, opened = _shouldered(), _shouldered().opened(40.0, 0.0)
+    thickness = hoop.outer_radius - hoop.inner_radius
+    assert opened.outer_radius - opened.inner_radius == thickness
+    assert opened.inner_radius == 210.0
+    assert opened.width == hoop.width
+    assert hoop.shoulders is not None
+    assert opened.shoulders is not None
+    arc = opened.shoulders.from_head[-1] * opened.outer_radius
+    assert arc == pytest.approx(hoop.shoulders.from_head[-1] * hoop.outer_radius)
+    assert opened.largest == pytest.approx((270.0, 75.0), rel=1e-3)

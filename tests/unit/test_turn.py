@@ -8,7 +8,7 @@ from anello.imaging.color import linear_to_srgb, srgb_to_linear
 from anello.imaging.head import Head
 from anello.imaging.hoop import see_hoop
 from anello.imaging.texture import make_texture
-from anello.imaging.turn import hand_from_ring, hoop_of, turn
+from anello.imaging.turn import SAMPLE_RADIUS_MM, hand_from_ring, turn
 
 SIZE = (300, 300)
 
@@ -32,7 +32,7 @@ def test_every_pixel_shows_the_point_of_the_ring_that_is_there(pitch_deg, axis_x
     x, y = finger_coordinates(layer, site)
     scale = hand_from_ring(shape, site)
     seen = see_hoop(
-        hoop_of(shape),
+        shape.hoop,
         np.radians(pitch_deg),
         (x / scale).astype(np.float32),
         (y / scale).astype(np.float32),
@@ -61,6 +61,26 @@ def test_the_band_overhangs_the_finger_by_its_thickness() -> None:
     x, _ = finger_coordinates(layer, site)
     reach = np.abs(x[layer.alpha > 0.5]).max()
     assert reach == pytest.approx(60 * 200 / 170, abs=1.5)
+
+
+@pytest.mark.parametrize("size", [0.8, 1.25])
+def test_a_ring_is_made_in_the_fingers_size_and_its_metal_stays_as_large(size: float) -> None:
+    """The inside fits the finger, whichever size that is; band and thickness keep their mm."""
+
+    def worn(size: float) -> tuple[float, float]:
+        """Thickness and visible width of the band, in mm of the hand."""
+        px_per_mm = 400 / (2 * SAMPLE_RADIUS_MM * size)
+        site = finger_site(width_px=400.0, px_per_mm=px_per_mm, centre_xy=(450.0, 450.0))
+        texture = make_texture(photograph(ring_shape(), gradient))
+        layer = turn(texture, ring_shape(), None, site, (900, 900))
+        x, y = finger_coordinates(layer, site)
+        solid = layer.alpha > 0.5
+        tall = np.ptp(y[solid & (np.abs(x) < 1)])
+        return (np.abs(x[solid]).max() - 200) / px_per_mm, tall / px_per_mm
+
+    thickness, tall = worn(size)
+    assert thickness == pytest.approx(30 / 170 * SAMPLE_RADIUS_MM, abs=0.08)  # 1.5 px
+    assert tall == pytest.approx(worn(1.0)[1], rel=0.03)
 
 
 def test_the_far_half_of_the_hoop_is_never_read() -> None:

@@ -16,10 +16,8 @@ import numpy as np
 from anello.imaging.arrays import Float, Float64, Mask
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
+from anello.imaging.shoulders import WORKING_RADIUS, upright_silhouette
 from anello.imaging.view import View
-
-WORKING_RADIUS = 100.0
-"""Outer radius, px, at which the silhouette is looked at: a head needs no finer detail."""
 
 MIN_EXCESS = 0.07
 """How far, in outer radii, the silhouette must leave the hoop's to be a head and not a bead."""
@@ -83,11 +81,11 @@ class Head:
 def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     """Find the head of the cut-out ring; None for a band without one."""
     scale = WORKING_RADIUS / shape.outer_radius_px
-    alpha, x, y = _upright(cutout, shape, scale)
+    alpha, x, y = upright_silhouette(cutout, shape, scale)
     view = View.of_product(shape)
     if shape.view == "top":
         return _seen_from_above(alpha, x[0], y[:, 0], shape, scale)
-    columns = _head_columns(alpha, x, y, shape.band_width_px * scale / 2, view.elevation)
+    columns = _head_columns(alpha, x, y, shape, scale)
     if columns is None:
         return None
     lo, hi = columns
@@ -172,24 +170,6 @@ def _seen_from_above(
     return Head(q, height, (reach[kept] / scale).astype(np.float32), np.zeros_like(q))
 
 
-def _upright(cutout: Cutout, shape: RingShape, scale: float) -> tuple[Mask, Float, Float]:
-    """The silhouette with the hoop's visible top upwards, and x right, y up of its pixels."""
-    extent = int(2.6 * WORKING_RADIUS)
-    turn_rad = np.radians(shape.rotation_deg)
-    right = np.array([np.cos(turn_rad), np.sin(turn_rad)]) / scale
-    down = np.array([-np.sin(turn_rad), np.cos(turn_rad)]) / scale
-    photo_from_upright = np.column_stack([right, down, shape.centre_xy - extent * (right + down)])
-    side = 2 * extent + 1
-    small = cv2.warpAffine(
-        cutout.alpha,
-        photo_from_upright,
-        (side, side),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )
-    row, column = np.mgrid[0:side, 0:side].astype(np.float32)
-    return small > 127, column - extent, extent - row
-
-
 def _tops(alpha: Mask, y: Float) -> Float64:
     """y of the highest pixel of each column; far below where there is none."""
     found = alpha.any(0)
@@ -197,16 +177,20 @@ def _tops(alpha: Mask, y: Float) -> Float64:
 
 
 def _head_columns(
-    alpha: Mask, x: Float, y: Float, half: float, elevation: float
+    alpha: Mask, x: Float, y: Float, shape: RingShape, scale: float
 ) -> tuple[int, int] | None:
     """First and last column of the part that rises out of the hoop's silhouette."""
     r_o = WORKING_RADIUS
+    se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
+    azimuth = np.linspace(-np.pi / 2, np.pi / 2, 181)
+    outer, half = (v * scale for v in shape.hoop.grown(azimuth))
 
-    def rim(radius: float) -> Float:
-        flat = np.sqrt(np.maximum(radius**2 - x[0] ** 2, 0)) * np.sin(elevation)
-        return np.where(np.abs(x[0]) <= radius, flat + half * np.cos(elevation), 0)
+    def rim(over: float) -> Float:
+        radius = outer + over * r_o
+        across = np.maximum.accumulate(radius * np.sin(azimuth))
+        return np.asarray(np.interp(x[0], across, radius * np.cos(azimuth) * se + half * ce, 0, 0))
 
-    rises = alpha & (y > np.maximum(rim((1 + MIN_EXCESS) * r_o), 0)) & (y > 0)
+    rises = alpha & (y > np.maximum(rim(MIN_EXCESS), 0)) & (y > 0)
     count, _, stats, _ = cv2.connectedComponentsWithStats(rises.astype(np.uint8))
     if count < 2:
         return None
@@ -216,7 +200,7 @@ def _head_columns(
     lo = int(stats[best, cv2.CC_STAT_LEFT])
     hi = lo + int(stats[best, cv2.CC_STAT_WIDTH]) - 1
     # Out to where the silhouette is back on the hoop's own.
-    above = (_tops(alpha, y) - rim(r_o) > 0.03 * r_o) & (np.abs(x[0]) < 1.6 * r_o)
+    above = (_tops(alpha, y) - rim(0) > 0.03 * r_o) & (np.abs(x[0]) < 1.6 * r_o)
     while lo > 0 and above[lo - 1]:
         lo -= 1
     while hi < x.shape[1] - 1 and above[hi + 1]:

@@ -19,26 +19,76 @@ from anello.imaging.arrays import Float, Float64, Mask
 ROUNDNESS = 3.0
 """Exponent of the cross-section's superellipse: 2 is a court band, large is a flat one."""
 
-_COLUMNS, _ROWS, _PROFILE = 61, 32, 49
-"""Size of the table, and points around the cross-section; the columns have a middle one."""
+_COLUMNS, _ROWS = 61, 32
+"""Size of the table; the columns have a middle one."""
+
+_PROFILE, _AZIMUTHS = 49, 121
+"""Points around the cross-section, and around the near half of the hoop."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Shoulders:
+    """How the band grows towards the head, in the hoop's unit.
+
+    from_head : (N,) azimuth about the hoop's axis from the head, radians, from one side to the
+    other. outer_radius, half_width : (N,) of the band there.
+    """
+
+    from_head: Float64
+    outer_radius: Float64
+    half_width: Float64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Hoop:
-    """Radii and axial width, all in one unit."""
+    """Radii and axial width of the shank, all in one unit; its shoulders, if the band has any, and
+    the head's azimuth from the visible top, radians."""
 
     inner_radius: float
     outer_radius: float
     width: float
+    shoulders: Shoulders | None = None
+    head_azimuth: float = 0.0
+
+    def opened(self, lift: float, head_azimuth: float) -> Hoop:
+        """In another size, by ``lift`` larger in radius, and turned about its axis. A piece is let
+        in behind: what lies near the head stays as it is."""
+        shoulders = self.shoulders
+        if shoulders is not None:
+            shoulders = Shoulders(
+                shoulders.from_head / (1 + lift / self.outer_radius),
+                shoulders.outer_radius + lift,
+                shoulders.half_width,
+            )
+        radii = self.inner_radius + lift, self.outer_radius + lift
+        return Hoop(*radii, self.width, shoulders, head_azimuth)
+
+    @property
+    def largest(self) -> tuple[float, float]:
+        """Outer radius and half-width where they are greatest."""
+        outer, half = self.grown(np.linspace(-pi / 2, pi / 2, _AZIMUTHS))
+        return float(outer.max()), float(half.max())
 
     def profile(self) -> tuple[Float64, Float64]:
-        """r, a around the outside of the cross-section, from the far skin to the near skin."""
+        """Around the outside of the cross-section, from the far skin to the near skin: how far out
+        of the metal, 0 to 1, and how far along the axis, -1 to 1."""
         angle = np.linspace(-np.pi / 2, np.pi / 2, _PROFILE)
         power = 2 / ROUNDNESS
-        a = self.width / 2 * np.sign(angle) * np.abs(np.sin(angle)) ** power
-        thickness = self.outer_radius - self.inner_radius
-        r = self.inner_radius + thickness * np.cos(angle).clip(0) ** power
-        return r, a
+        along = np.sign(angle) * np.abs(np.sin(angle)) ** power
+        return np.cos(angle).clip(0) ** power, along
+
+    def grown(self, azimuth: Float64) -> tuple[Float64, Float64]:
+        """Outer radius and half-width at azimuths from the visible top."""
+        if self.shoulders is None:
+            same = np.ones_like(azimuth)
+            return self.outer_radius * same, self.width / 2 * same
+        at, from_head = self.shoulders.from_head, azimuth - self.head_azimuth
+        outer, half = self.shoulders.outer_radius, self.shoulders.half_width
+        shank = self.outer_radius, self.width / 2
+        return (
+            np.interp(from_head, at, outer, shank[0], shank[0]),
+            np.interp(from_head, at, half, shank[1], shank[1]),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,33 +131,42 @@ def see_hoop(hoop: Hoop, elevation: float, x: Float, y: Float) -> HoopView:
 def _columns(hoop: Hoop, elevation: float) -> tuple[Float, Float, Float]:
     """For columns evenly spaced in azimuth: (rows, columns, 4) of g, a and the normal's axial and
     radial parts, evenly spaced from the near silhouette (row 0) to the far one; and y of both."""
-    r, a = hoop.profile()
-    slope_r, slope_a = np.gradient(r), np.gradient(a)
-    length = np.hypot(slope_r, slope_a)
-    along, outward = -slope_r / length, slope_a / length
-    # Left and right of the middle column are alike.
-    half = _COLUMNS // 2 + 1
-    beta = np.linspace(-pi / 2, 0, half)
-    surface = np.zeros((_ROWS, half, 4), np.float32)
-    bottom, top = np.zeros(half, np.float32), np.zeros(half, np.float32)
-    for k, t in enumerate(-hoop.outer_radius * np.sin(beta) * (1 - 1e-6)):
-        there = np.flatnonzero(r >= t)
-        g = np.sqrt(np.maximum(r[there] ** 2 - t**2, 0))
-        run, g = (there, g) if t < hoop.inner_radius else _around(there, g)
-        y = g * np.sin(elevation) - a[run] * np.cos(elevation)
+    out, axial = hoop.profile()
+    azimuth = np.linspace(-pi / 2, pi / 2, _AZIMUTHS)
+    outer, half = hoop.grown(azimuth)
+    # (profile, azimuth): the surface's points, its normal in the plane of the cross-section.
+    r = hoop.inner_radius + out[:, None] * (outer - hoop.inner_radius)
+    a_at = axial[:, None] * half
+    slope_r, slope_a = np.gradient(r, axis=0), np.gradient(a_at, axis=0)
+    length = np.maximum(np.hypot(slope_r, slope_a), 1e-9)
+    t_at = np.maximum.accumulate(r * np.sin(azimuth), axis=1)
+    facts = np.stack([r * np.cos(azimuth), a_at, -slope_r / length, slope_a / length], -1)
+    surface = np.zeros((_ROWS, _COLUMNS, 4), np.float32)
+    bottom, top = np.zeros(_COLUMNS, np.float32), np.zeros(_COLUMNS, np.float32)
+    columns_t = hoop.outer_radius * np.sin(np.linspace(-pi / 2, pi / 2, _COLUMNS)) * (1 - 1e-6)
+    places = np.arange(_AZIMUTHS)
+    at_t = np.stack(
+        [_between(row, np.interp(columns_t, t, places)) for row, t in zip(facts, t_at, strict=True)]
+    )
+    for k, t in enumerate(columns_t):
+        there = np.flatnonzero(np.abs(t) <= t_at[:, -1])
+        run = at_t[there, k]
+        if abs(t) >= hoop.inner_radius:
+            # On to the far half, where the blob of this column closes beyond the skin.
+            run = np.concatenate([run, run[::-1] * [-1, 1, 1, 1]])
+        y = run[:, 0] * np.sin(elevation) - run[:, 1] * np.cos(elevation)
         first = int(y.argmax())
         last = first + int(y[first:].argmin())
         seen = slice(last, first - 1 if first else None, -1)
         bottom[k], top[k] = y[last], y[first]
         at = np.linspace(bottom[k], top[k], _ROWS)
-        columns = (g, a[run], along[run], outward[run])
-        for c, values in enumerate(columns):
-            surface[:, k, c] = np.interp(at, y[seen], values[seen])
-    mirrored = (np.concatenate([bottom, bottom[-2::-1]]), np.concatenate([top, top[-2::-1]]))
-    return np.concatenate([surface, surface[:, -2::-1]], axis=1), *mirrored
+        surface[:, k] = _between(run[seen], np.interp(at, y[seen], np.arange(len(y[seen]))))
+    return surface, bottom, top
 
 
-def _around(there: np.ndarray, g: Float64) -> tuple[np.ndarray, Float64]:
-    """Continue the run onto the far half, where the blob of this column closes beyond the skin."""
-    back = there[::-1]
-    return np.concatenate([there, back]), np.concatenate([g, -g[::-1]])
+def _between(values: Float64, place: Float64) -> Float64:
+    """Linear interpolation between the rows of a table."""
+    before = place.astype(np.intp)
+    part = (place - before)[:, None]
+    after = np.minimum(before + 1, len(values) - 1)
+    return np.asarray(values[before] * (1 - part) + values[after] * part)

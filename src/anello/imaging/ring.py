@@ -12,6 +12,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from anello.imaging import hoop as proxy
 from anello.imaging.arrays import Bytes, Float64, Mask
 from anello.imaging.color import srgb_to_linear
 from anello.imaging.evidence import Clues
@@ -76,6 +77,7 @@ class RingShape:
     head_deg : azimuth of the head about the axis from the visible top, positive towards right.
     contact_xy : (2, 2) px, left and right ends of the front inner rim; None if no hoop is seen.
     confidence : 0 to 1.
+    shoulders : how the band grows towards the head; None if it hardly does.
     """
 
     centre_xy: Float64
@@ -89,6 +91,7 @@ class RingShape:
     view: ViewClass
     confidence: float
     warnings: tuple[str, ...]
+    shoulders: proxy.Shoulders | None = None
 
     @property
     def up_xy(self) -> Float64:
@@ -101,6 +104,14 @@ class RingShape:
         """(2,) unit vector 90 degrees clockwise from ``up_xy``."""
         turn = np.deg2rad(self.rotation_deg)
         return np.array([np.cos(turn), np.sin(turn)])
+
+    @property
+    def hoop(self) -> proxy.Hoop:
+        """As the proxy of the turn has it."""
+        radii = self.inner_radius_px, self.outer_radius_px
+        return proxy.Hoop(
+            *radii, self.band_width_px, self.shoulders, float(np.deg2rad(self.head_deg))
+        )
 
     def project(self, radius: Float64, azimuth_rad: Float64, axial: Float64) -> Float64:
         """(..., 2) picture points of points on the hoop."""

@@ -32,7 +32,7 @@ from anello.imaging.arrays import Float, Float64, Roi
 from anello.imaging.finger import FingerSite
 from anello.imaging.hand import Finger
 from anello.imaging.head import Head
-from anello.imaging.hoop import Hoop, see_hoop
+from anello.imaging.hoop import see_hoop
 from anello.imaging.ring import RingShape
 from anello.imaging.texture import FULL, Level, Texture
 from anello.imaging.view import View
@@ -55,6 +55,10 @@ FAR_MARGIN = 1.3
 
 LEAST_WALL = 0.05
 """A wall lower than this, outer radii, is a bright thread that comes and goes with the pixels."""
+
+WALL_SHOWN, SCRAP = 0.75, 0.15
+"""Share of a wall's height that the product photo must show, and the least width of such a piece,
+outer radii."""
 
 OVERHANG = 0.15
 """How far a wall may hang into the opening, in outer radii."""
@@ -135,28 +139,33 @@ def _radius_mm(site: FingerSite) -> float:
     return float(np.clip(_radius_px(site) / site.px_per_mm, *RADII_MM))
 
 
-def hoop_of(shape: RingShape, lift: float = 0.0) -> Hoop:
-    """The hoop as photographed, or opened up by ``lift``."""
-    return Hoop(
-        shape.inner_radius_px + lift, shape.outer_radius_px + lift, shape.band_width_px
-    )
-
-
 def _hoop(
     x: Float, y: Float, shape: RingShape, head: Head | None, seen: View, shop: View
 ) -> _Sheet:
     """The near half of the hoop, and the sliver of its near face that shows beyond the finger."""
-    hoop = see_hoop(hoop_of(shape, seen.lift), seen.elevation, x, y)
-    # A ring is opened up by a piece let in behind: what lies near its head stays as it is.
+    hoop = see_hoop(shape.hoop.opened(seen.lift, seen.azimuth), seen.elevation, x, y)
     from_head = (hoop.azimuth - seen.azimuth) * (1 + seen.lift / shape.outer_radius_px)
-    azimuth = _readable_azimuth(from_head, head, shape, shop)
     r = hoop.r - np.float32(seen.lift)
-    source_x, source_y = shop.project(r * np.sin(azimuth), r * np.cos(azimuth), hoop.a)
+
+    def source(from_head: Float) -> tuple[Float, Float]:
+        azimuth = from_head + np.float32(shop.azimuth)
+        return shop.project(r * np.sin(azimuth), r * np.cos(azimuth), hoop.a)
+
+    from_head = _readable(from_head.astype(np.float32), head, shop)
+    source_x, source_y = source(from_head)
+    if head is not None:
+        # What stands before a shoulder in the photo is not before its mirror image.
+        other_x, other_y = source(-from_head)
+        swap = _shows_head(source_x, source_y, head, shop)
+        swap &= ~_shows_head(other_x, other_y, head, shop)
+        swap &= np.abs(shop.azimuth - from_head) < radians(MAX_AZIMUTH_DEG)
+        source_x = np.where(swap, other_x, source_x)
+        source_y = np.where(swap, other_y, source_y)
     return _Sheet(source_x, source_y, hoop.visible, hoop.normal_tga, r - shape.inner_radius_px)
 
 
-def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, shop: View) -> Float:
-    """Azimuth in the product photo at which to read a point of the hoop.
+def _readable(from_head: Float, head: Head | None, shop: View) -> Float:
+    """Azimuth from the head at which to read a point of the hoop.
 
     Under the head the hoop is continued from its shoulders. What the product photo's camera did not
     see is read from the other side: a ring is nearly symmetric about its head.
@@ -165,17 +174,25 @@ def _readable_azimuth(from_head: Float, head: Head | None, shape: RingShape, sho
         lo, hi = head.azimuth_range
         inside = (from_head > lo) & (from_head < hi)
         from_head = np.where(inside, np.where(from_head < (lo + hi) / 2, lo, hi), from_head)
-    limit = radians(MAX_AZIMUTH_DEG)
-    direct = from_head + shop.azimuth
-    mirrored = shop.azimuth - from_head
-    unseen = (np.abs(direct) > limit) & (np.abs(mirrored) < np.abs(direct))
-    return np.clip(np.where(unseen, mirrored, direct), -limit, limit).astype(np.float32)
+    limit, turned = radians(MAX_AZIMUTH_DEG), np.float32(shop.azimuth)
+    unseen = np.abs(turned + from_head) > limit
+    unseen &= np.abs(turned - from_head) < np.abs(turned + from_head)
+    from_head = np.where(unseen, -from_head, from_head)
+    return np.asarray(np.clip(from_head, -limit - turned, limit - turned), np.float32)
+
+
+def _shows_head(x: Float, y: Float, head: Head, shop: View) -> NDArray[np.bool_]:
+    """Whether the product photo shows the head's top there."""
+    across, _ = shop.from_head(head.q, head.height)
+    near_edge = head.middle - head.reach * cos(shop.elevation)
+    edge = np.interp(x, np.maximum.accumulate(across), near_edge, np.inf, np.inf)
+    return np.asarray(y > edge)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _HeadColumns:
     """The head's top in each sample's column: q, height, reach, middle as in `Head`, the slope of
-    its height along q; and whether there is any head."""
+    its height along q; whether there is any head, and a wall below its top."""
 
     q: Float
     height: Float
@@ -183,9 +200,10 @@ class _HeadColumns:
     middle: Float
     slope: Float
     present: NDArray[np.bool_]
+    walled: NDArray[np.bool_]
 
 
-def _head_columns(x: Float, head: Head, seen: View) -> _HeadColumns:
+def _head_columns(x: Float, head: Head, seen: View, walled: Float) -> _HeadColumns:
     t, _ = seen.from_head(head.q, head.height)
     position = np.interp(x, np.maximum.accumulate(t), np.arange(len(t)), left=-1, right=-1)
     position = position.astype(np.float32)
@@ -199,7 +217,7 @@ def _head_columns(x: Float, head: Head, seen: View) -> _HeadColumns:
     slope = np.clip(np.gradient(head.height, head.q), -STEEPEST, STEEPEST).astype(np.float32)
     q, height, reach = at(head.q), at(head.height), at(head.reach)
     present = (position >= 0) & (reach > 0)
-    return _HeadColumns(q, height, reach, at(head.middle), at(slope), present)
+    return _HeadColumns(q, height, reach, at(head.middle), at(slope), present, at(walled) > 0.5)
 
 
 def _head_top(y: Float, column: _HeadColumns, shape: RingShape, seen: View, shop: View) -> _Sheet:
@@ -212,7 +230,7 @@ def _head_top(y: Float, column: _HeadColumns, shape: RingShape, seen: View, shop
     source_x, _ = shop.from_head(q, height)
     source_y = column.middle - a * cos(shop.elevation)
     facing = 1 / np.sqrt(column.slope * column.slope + np.float32(1))
-    normal_t, normal_g = seen.from_head(-column.slope * facing, facing)
+    normal_t, normal_g = seen.turned(-column.slope * facing, facing)
     normal = (normal_t, normal_g, np.zeros_like(y))
     height = height - shape.inner_radius_px
     return _Sheet(source_x, source_y, visible & column.present, normal, height)
@@ -224,8 +242,8 @@ def _head_wall(y: Float, column: _HeadColumns, shape: RingShape, seen: View, sho
     c, s = cos(seen.azimuth), sin(seen.azimuth)
     g = (y + reach * cos(seen.elevation)) / sin(seen.elevation)
     height = np.asarray((g + q * s) / c - seen.lift, np.float32)
-    visible = column.present & (height <= top) & (height >= shape.outer_radius_px)
-    visible &= top > (1 + LEAST_WALL) * shape.outer_radius_px
+    visible = column.present & column.walled
+    visible &= (height <= top) & (height >= shape.outer_radius_px)
     source_x, _ = shop.from_head(q, top)
     drop = (top - height) * (cos(shop.azimuth) * sin(shop.elevation))
     source_y = np.asarray(column.middle - reach * cos(shop.elevation) - drop, np.float32)
@@ -262,12 +280,30 @@ def _head_flank(x: Float, y: Float, head: Head, seen: View, shop: View) -> _Shee
     return _Sheet(source_x, source_y, visible, normal, height - lowest)
 
 
+def _walled(head: Head, shape: RingShape, shop: View) -> Float:
+    """(N,) 1 where the product photo shows the wall below the head's top, all but its foot; scraps
+    of it would hang there like shards."""
+    share = np.linspace(0, 1, 9, dtype=np.float32)[:, None]
+    drop = share * np.maximum(head.height - shape.outer_radius_px, 0)
+    x, _ = shop.from_head(head.q, head.height)
+    y = head.middle - head.reach * cos(shop.elevation)
+    y = y - drop * cos(shop.azimuth) * sin(shop.elevation)
+    shown = _is_wall(np.broadcast_to(x, y.shape), y, shape, shop).mean(0) > WALL_SHOWN
+    shown &= head.height > (1 + LEAST_WALL) * shape.outer_radius_px
+    step = max(float(np.median(np.diff(head.q))), 1e-6)
+    run = 2 * round(SCRAP * shape.outer_radius_px / step / 2) + 1
+    row = shown.astype(np.uint8).reshape(1, -1)
+    whole = cv2.morphologyEx(row, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
+    return np.asarray(whole[0], np.float32)
+
+
 def _is_wall(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.bool_]:
     """Whether the product photo can show the head's wall at x, y: over the near half of the hoop,
     or hanging a little into the opening; not the band itself, nor its inside farther down."""
     se, ce = sin(shop.elevation), cos(shop.elevation)
-    half = shape.band_width_px / 2 * ce
-    far = np.sqrt(np.maximum(shape.outer_radius_px**2 - x**2, 0)) * se + half
+    outer, half = shape.hoop.grown(np.arcsin(np.clip(x / shape.outer_radius_px, -1, 1)))
+    half *= ce
+    far = np.sqrt(np.maximum(outer**2 - x**2, 0)) * se + half
     near = np.sqrt(np.maximum(shape.inner_radius_px**2 - x**2, 0)) * se - half
     return np.asarray((y > far) | ((y < near) & (y > near - OVERHANG * shape.outer_radius_px)))
 
@@ -296,7 +332,7 @@ def turn(
         box = _head_box(x, y, head, seen, shape)
         if abs(seen.azimuth) > FLANK_FROM:
             drawing.append((box, _head_flank(x[box], y[box], head, seen, shop)))
-        column = _head_columns(x[box], head, seen)
+        column = _head_columns(x[box], head, seen, _walled(head, shape, shop))
         drawing.append((box, _head_wall(y[box], column, shape, seen, shop)))
         drawing.append((box, _head_top(y[box], column, shape, seen, shop)))
     for box, sheet in drawing:
@@ -358,9 +394,10 @@ def _head_box(x: Float, y: Float, head: Head, seen: View, shape: RingShape) -> _
 
 def _hoop_box(x: Float, y: Float, seen: View, shape: RingShape) -> _Box:
     """Rows and columns of the samples that the hoop can cover, whole pixels."""
-    hoop = hoop_of(shape, seen.lift)
-    half = hoop.width / 2 * cos(seen.elevation)
-    far = hoop.outer_radius * sin(seen.elevation) + half
+    hoop = shape.hoop.opened(seen.lift, seen.azimuth)
+    outer, half = hoop.largest
+    half *= cos(seen.elevation)
+    far = outer * sin(seen.elevation) + half
     # Beside the finger the near face shows down to where the far half begins to hide behind it.
     beyond = sqrt(max(hoop.outer_radius**2 - hoop.inner_radius**2, 0.0))
     near = -beyond * sin(seen.elevation) - half
@@ -392,8 +429,7 @@ def _layer_roi(
     size: tuple[int, int],
 ) -> Roi:
     """The box around everything that the proxy can show, clipped to the photo."""
-    half = shape.band_width_px / 2
-    outer = hoop_of(shape, seen.lift).outer_radius
+    outer, half = shape.hoop.opened(seen.lift, seen.azimuth).largest
     tall = outer * sin(seen.elevation) + 2 * half
     x = [-outer, outer]
     y = [-2 * half, tall]

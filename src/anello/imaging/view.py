@@ -48,6 +48,9 @@ class View:
 
     def from_head(self, q: Float, height: Float) -> tuple[Float, Float]:
         """t, g of a point at tangential ``q`` and radial ``height`` in the head's frame."""
+        return self.turned(q, height + np.float32(self.lift))
+
+    def turned(self, q: Float, height: Float) -> tuple[Float, Float]:
+        """t, g of a direction with these parts in the head's frame."""
         c, s = cos(self.azimuth), sin(self.azimuth)
-        height = height + np.float32(self.lift)
         return q * c + height * s, height * c - q * s

@@ -1,0 +1,169 @@
+"""The shoulders of a ring: how its band grows wider and thicker towards the head.
+
+In a three-quarter photo the opening's upper edge is the near edge of the band and the silhouette is
+its far edge. At azimuth t from the visible top and elevation e they lie at
+
+    y_near = R_i cos t sin e - h cos e        y_far = R cos t sin e + h cos e
+
+so the first tells the half-width h there, and with it the second the outer radius R. Rings are
+nearly the same on both sides of their head; what only one side has is taken for a part of the head.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Float, Float64, Mask
+from anello.imaging.hoop import Shoulders
+
+if TYPE_CHECKING:
+    from anello.imaging.matting import Cutout
+    from anello.imaging.ring import RingShape
+
+WORKING_RADIUS = 100.0
+"""Outer radius, px, at which silhouettes are looked at: heads need no finer detail."""
+
+STEP_DEG, FARTHEST_DEG = 3.0, 75.0
+"""Azimuths at which the band is measured; beyond, its edges run along the line of sight."""
+
+CLEAR_DEG = 58.0
+"""Azimuth from which what is measured counts less and less."""
+
+SEEN_BORE, SEEN_CROWN = 0.04, 0.04
+"""Outer radii by which rounded edges let the opening look wider than the bore, and the silhouette
+narrower than the band."""
+
+WIDEST, THICKEST = 0.6, 0.45
+"""Half-width, and rise over the shank, beyond which a shoulder is none; outer radii."""
+
+LEAST_ELEVATION_DEG = 25.0
+"""Below this a silhouette does not tell thicker from wider."""
+
+STEEPEST_RISE, STEEPEST_WIDENING, RUN_DEG = 0.8, 0.5, 9.0
+"""Growth in thickness and in half-width, outer radii per radian over a run, that is no shoulder's
+but a head's own flank or the gallery under it."""
+
+LEAST_CHANGE = 0.035
+"""Outer radii by which width or thickness must grow, or it may be the fit's own error."""
+
+
+def upright_silhouette(cutout: Cutout, shape: RingShape, scale: float) -> tuple[Mask, Float, Float]:
+    """The silhouette with the hoop's visible top upwards, and x right, y up of its pixels."""
+    extent = int(2.6 * WORKING_RADIUS)
+    turn_rad = np.radians(shape.rotation_deg)
+    right = np.array([np.cos(turn_rad), np.sin(turn_rad)]) / scale
+    down = np.array([-np.sin(turn_rad), np.cos(turn_rad)]) / scale
+    photo_from_upright = np.column_stack([right, down, shape.centre_xy - extent * (right + down)])
+    side = 2 * extent + 1
+    small = cv2.warpAffine(
+        cutout.alpha,
+        photo_from_upright,
+        (side, side),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    row, column = np.mgrid[0:side, 0:side].astype(np.float32)
+    return small > 127, column - extent, extent - row
+
+
+def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
+    """How the band of a cut-out ring grows towards its head; None where it hardly does, or where
+    the photo's view does not tell."""
+    if shape.view in ("top", "face"):
+        return None
+    scale = WORKING_RADIUS / shape.outer_radius_px
+    solid, _, _ = upright_silhouette(cutout, shape, scale)
+    azimuth = np.radians(np.arange(-FARTHEST_DEG, FARTHEST_DEG + 1, STEP_DEG))
+    shank = shape.band_width_px * scale / 2
+    half = _half_widths(solid, azimuth, shape, scale)
+    # Both sides of the head, at the same azimuths from it.
+    from_head = azimuth
+    both = azimuth[:, None] * [1, -1] + np.radians(shape.head_deg)
+    half = _agreed(np.interp(both, azimuth, half, left=np.nan, right=np.nan))
+    half = _smooth(np.where(np.isfinite(half), half, shank))
+    half = _without_head(half, STEEPEST_WIDENING)
+    half = np.clip(half, shank, max(WIDEST * WORKING_RADIUS, shank))
+    known = np.clip(
+        (FARTHEST_DEG - np.degrees(np.abs(from_head))) / (FARTHEST_DEG - CLEAR_DEG), 0, 1
+    )
+    half = shank + known * (half - shank)
+    outer = np.full(half.shape, WORKING_RADIUS)
+    if shape.elevation_deg > LEAST_ELEVATION_DEG:
+        outer = _outer_radii(solid, from_head, both, half, shape)
+    outer = WORKING_RADIUS + known * (_smooth(outer) - WORKING_RADIUS)
+    grown = max(float(half.max()) - shank, float(outer.max()) - WORKING_RADIUS)
+    if grown < LEAST_CHANGE * WORKING_RADIUS:
+        return None
+    return Shoulders(from_head, outer / scale, half / scale)
+
+
+def _half_widths(solid: Mask, azimuth: Float64, shape: RingShape, scale: float) -> Float64:
+    """(N,) half-width by the opening's upper edge, working px; NaN where that is not seen."""
+    se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
+    bore = shape.inner_radius_px * scale + SEEN_BORE * WORKING_RADIUS
+    middle = solid.shape[0] // 2
+    half = np.full(azimuth.shape, np.nan)
+    for k, (t, g) in enumerate(zip(bore * np.sin(azimuth), bore * np.cos(azimuth), strict=True)):
+        above = solid[: middle + 1, middle + round(float(t))][::-1]
+        if above.any() and not above[0]:
+            half[k] = (g * se - (float(above.argmax()) - 0.5)) / ce
+    return half
+
+
+def _outer_radii(
+    solid: Mask, from_head: Float64, both: Float64, half: Float64, shape: RingShape
+) -> Float64:
+    """(N,) outer radius by the silhouette, up to where the head's own flank begins, working px."""
+    se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
+    middle = solid.shape[0] // 2
+    t = np.arange(-1.5 * WORKING_RADIUS, 1.5 * WORKING_RADIUS + 1)
+    columns = solid[: middle + 1, middle + t.astype(int)]
+    top = np.where(columns.any(0), middle - columns.argmax(0) + 0.5, np.nan)
+    crown = np.maximum(half - SEEN_CROWN * WORKING_RADIUS, 0.3 * half)
+    found = np.full(both.shape, np.nan)
+    for side in range(2):
+        at = both[:, side]
+        # Where on the silhouette a given azimuth shows depends on the radius there: a fixed point.
+        radius = np.full(at.shape, WORKING_RADIUS)
+        for _ in range(6):
+            x = radius * np.sin(at)
+            y = np.interp(x, t, top)
+            rise = (y - crown * ce) / (np.cos(at) * se)
+            radius = 0.5 * radius + 0.5 * np.clip(rise, 0.9 * WORKING_RADIUS, 1.5 * WORKING_RADIUS)
+        # Next to what is not seen, the silhouette is another part's.
+        unseen = (~(np.abs(at) < np.radians(FARTHEST_DEG)) | ~np.isfinite(radius)).astype(np.uint8)
+        near_unseen = cv2.dilate(unseen.reshape(1, -1), np.ones((1, 5), np.uint8))[0] > 0
+        found[:, side] = np.where(near_unseen, np.nan, radius)
+    agreed = _agreed(found)
+    seen = np.isfinite(agreed) & (np.abs(from_head) < np.radians(CLEAR_DEG))
+    if not seen.any():
+        return np.full(half.shape, WORKING_RADIUS)
+    agreed = np.interp(from_head, from_head[seen], agreed[seen])
+    agreed = _without_head(agreed, STEEPEST_RISE)
+    return np.clip(agreed, WORKING_RADIUS, (1 + THICKEST) * WORKING_RADIUS)
+
+
+def _agreed(sides: Float64) -> Float64:
+    """(N,) the lesser of both sides, or the one that is seen."""
+    return np.asarray(np.fmin(sides[:, 0], sides[:, 1]))
+
+
+def _without_head(values: Float64, steepest: float) -> Float64:
+    """What grows gently from both sides inwards, and level where it grows steeply: the head."""
+    middle, run = len(values) // 2, round(RUN_DEG / STEP_DEG)
+    steepest *= WORKING_RADIUS * np.radians(RUN_DEG)
+    sides = []
+    for side in (values[: middle + 1], values[: middle - 1 : -1]):
+        steep = side[run:] - side[:-run] > steepest
+        foot = int(steep.argmax()) if steep.any() else middle
+        sides.append(np.concatenate([side[:foot], np.full(middle + 1 - foot, side[foot])]))
+    return np.concatenate([sides[0], sides[1][-2::-1]])
+
+
+def _smooth(values: Float64) -> Float64:
+    """Without spikes and steps."""
+    row = values.astype(np.float32).reshape(1, -1)
+    row = cv2.medianBlur(cv2.copyMakeBorder(row, 1, 1, 2, 2, cv2.BORDER_REPLICATE), 3)[1:2, 2:-2]
+    return np.asarray(cv2.blur(row, (3, 1), borderType=cv2.BORDER_REPLICATE)[0], np.float64)
