@@ -456,7 +456,7 @@ REPLACED = 0.95
 DETAIL_SIGMA = 0.1
 """Blur that parts the studio's reflections from engraving, edges and pave, in band widths."""
 
-DETAIL_KEPT = 0.7
+DETAIL_KEPT = 0.55
 """Contrast that those keep, as an exponent: a studio has many small lamps before a white ground. On
 path-traced scenes fine contrast on the metal was 1.5 times the true."""
 
@@ -466,6 +466,9 @@ HORIZON = (-0.45, 0.10)
 SHADED_BELOW, DARKER_DOWN = 1.0, 1.5
 """Brightness of the skin and ground that metal mirrors at the horizon, over that of the open, and
 its fall exp(-k d) for a ray that points down by d: at its foot the ring mirrors its own shadow."""
+
+SKIN_BELOW = 0.25
+"""Share of the finger's own skin in what metal mirrors from below; the rest is what lies around."""
 
 SKIN_MIRRORED, SKIN_IN_HEAD = 0.18, 0.06
 """Share of skin in the light of a hoop that faces the viewer, for soft reflections reach round; and
@@ -479,13 +482,13 @@ METAL_SPREAD = (0.25, 0.55)
 """Distance in (log R/G, log B/G) from the metal's colours at which a pixel starts being, and is, a
 stone."""
 
-MOST_BRIGHTENED = 1.3
+MOST_BRIGHTENED = 1.6
 """Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
 
 LAMP_IN_STONES = 0.3
 """Share of the lamp's colour in the light of stones, which gather it from all around."""
 
-HIGHLIGHT_KEPT = 0.4
+HIGHLIGHT_KEPT = 0.35
 """Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
 
 SIDES = 0.6
@@ -517,7 +520,7 @@ def mirrored_room(normal: Float, light: Light) -> Float:
     above = light.level * (room_radiance(light) + window * light.colour)
     up = smoothstep(ray[..., 2], *HORIZON)[..., None]
     dark = SHADED_BELOW * np.exp(-DARKER_DOWN * np.clip(-ray[..., 2], 0, 1))[..., None]
-    below = dark * (light.skin + light.surround) / 2
+    below = dark * (SKIN_BELOW * light.skin + (1 - SKIN_BELOW) * light.surround)
     return np.asarray(up * above + (1 - up) * below, np.float32)
 
 
