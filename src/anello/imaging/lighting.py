@@ -495,6 +495,12 @@ SIDES = 0.6
 """Part of the normal towards the viewer below which a pixel lies on a side of the hoop, where no
 head stands."""
 
+LEAST_OF_SIDES = 20
+"""Pixels of the hoop's sides that tell its height."""
+
+ABOVE_BAND = (1.4, 1.9)
+"""Heights, over the band's, between which the hoop ends and the head begins: its shoulders rise."""
+
 HIGHLIGHT_WIDTH = 0.15
 """Least luminance between the two, or the noise of a blown-out plateau would turn to glitter."""
 
@@ -640,17 +646,14 @@ def _metalness(calm: Float, inside: Mask) -> Float:
 def _hoopness(height: Float | None, normal: Float, inside: Mask) -> Float:
     """(n,) 1 on the hoop, 0 on what stands clearly above it.
 
-    How high the band is, its sides tell, or most of the ring: a signet is a hoop that widens.
+    How high the band is, its sides tell; where none are seen, most of the ring.
     """
     if height is None:
         return np.ones(inside.shape, np.float32)
     sides = inside & (normal[..., 2] < SIDES)
-    low = [
-        np.percentile(height[inside], 30),
-        np.percentile(height[sides], 80) if sides.any() else 1,
-    ]
-    band = float(max(low))
-    return 1 - smoothstep(height, 1.15 * band, 1.5 * band)
+    known = np.count_nonzero(sides) > LEAST_OF_SIDES
+    band = float(np.median(height[sides]) if known else np.percentile(height[inside], 30))
+    return 1 - smoothstep(height / max(band, 1.0), *ABOVE_BAND)
 
 
 def _breadth(inside: Mask) -> float:
