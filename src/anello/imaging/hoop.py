@@ -131,42 +131,51 @@ def see_hoop(hoop: Hoop, elevation: float, x: Float, y: Float) -> HoopView:
 def _columns(hoop: Hoop, elevation: float) -> tuple[Float, Float, Float]:
     """For columns evenly spaced in azimuth: (rows, columns, 4) of g, a and the normal's axial and
     radial parts, evenly spaced from the near silhouette (row 0) to the far one; and y of both."""
+    t = hoop.outer_radius * np.sin(np.linspace(-pi / 2, pi / 2, _COLUMNS)) * (1 - 1e-6)
+    run, there = _runs(hoop, t)
+    y = run[..., 0] * np.sin(elevation) - run[..., 1] * np.cos(elevation)
+    place = np.arange(y.shape[1])
+    far = np.where(there, y, -np.inf).argmax(1)
+    seen = there & (place >= far[:, None])
+    near = np.where(seen, y, np.inf).argmin(1)
+    seen &= place <= near[:, None]
+    column = np.arange(_COLUMNS)
+    bottom, top = y[column, near], y[column, far]
+    at = np.linspace(bottom, top, _ROWS, axis=1)
+    # Along the run y falls, so as many points lie above a row as come before it.
+    above = (seen[:, :, None] & (y[:, :, None] > at[:, None, :])).sum(1)
+    before = np.clip(far[:, None] + above - 1, far[:, None], near[:, None])
+    after = np.minimum(before + 1, near[:, None])
+    upper, lower = (np.take_along_axis(y, k, 1) for k in (before, after))
+    part = np.clip((upper - at) / np.maximum(upper - lower, 1e-9), 0, 1)[..., None]
+    surface = run[column[:, None], before] * (1 - part) + run[column[:, None], after] * part
+    table = np.ascontiguousarray(surface.transpose(1, 0, 2), np.float32)
+    return table, bottom.astype(np.float32), top.astype(np.float32)
+
+
+def _runs(hoop: Hoop, t: Float64) -> tuple[Float64, Mask]:
+    """Around the cross-section at each ``t``, from the far skin to the near one: (columns, n, 4) of
+    g, a and the normal's axial and radial parts, and (columns, n) how much of that there is."""
     out, axial = hoop.profile()
     azimuth = np.linspace(-pi / 2, pi / 2, _AZIMUTHS)
     outer, half = hoop.grown(azimuth)
-    # (profile, azimuth): the surface's points, its normal in the plane of the cross-section.
     r = hoop.inner_radius + out[:, None] * (outer - hoop.inner_radius)
-    a_at = axial[:, None] * half
-    slope_r, slope_a = np.gradient(r, axis=0), np.gradient(a_at, axis=0)
+    a = axial[:, None] * half
+    slope_r, slope_a = np.gradient(r, axis=0), np.gradient(a, axis=0)
     length = np.maximum(np.hypot(slope_r, slope_a), 1e-9)
+    facts = np.stack([r * np.cos(azimuth), a, -slope_r / length, slope_a / length], -1)
     t_at = np.maximum.accumulate(r * np.sin(azimuth), axis=1)
-    facts = np.stack([r * np.cos(azimuth), a_at, -slope_r / length, slope_a / length], -1)
-    surface = np.zeros((_ROWS, _COLUMNS, 4), np.float32)
-    bottom, top = np.zeros(_COLUMNS, np.float32), np.zeros(_COLUMNS, np.float32)
-    columns_t = hoop.outer_radius * np.sin(np.linspace(-pi / 2, pi / 2, _COLUMNS)) * (1 - 1e-6)
-    places = np.arange(_AZIMUTHS)
-    at_t = np.stack(
-        [_between(row, np.interp(columns_t, t, places)) for row, t in zip(facts, t_at, strict=True)]
-    )
-    for k, t in enumerate(columns_t):
-        there = np.flatnonzero(np.abs(t) <= t_at[:, -1])
-        run = at_t[there, k]
-        if abs(t) >= hoop.inner_radius:
-            # On to the far half, where the blob of this column closes beyond the skin.
-            run = np.concatenate([run, run[::-1] * [-1, 1, 1, 1]])
-        y = run[:, 0] * np.sin(elevation) - run[:, 1] * np.cos(elevation)
-        first = int(y.argmax())
-        last = first + int(y[first:].argmin())
-        seen = slice(last, first - 1 if first else None, -1)
-        bottom[k], top[k] = y[last], y[first]
-        at = np.linspace(bottom[k], top[k], _ROWS)
-        surface[:, k] = _between(run[seen], np.interp(at, y[seen], np.arange(len(y[seen]))))
-    return surface, bottom, top
-
-
-def _between(values: Float64, place: Float64) -> Float64:
-    """Linear interpolation between the rows of a table."""
-    before = place.astype(np.intp)
-    part = (place - before)[:, None]
-    after = np.minimum(before + 1, len(values) - 1)
-    return np.asarray(values[before] * (1 - part) + values[after] * part)
+    place = np.stack([np.interp(t, row, np.arange(_AZIMUTHS)) for row in t_at])
+    before = np.minimum(place.astype(np.intp), _AZIMUTHS - 2)
+    part, profile = (place - before)[..., None], np.arange(_PROFILE)[:, None]
+    near_half = facts[profile, before] * (1 - part) + facts[profile, before + 1] * part
+    near_half = near_half.transpose(1, 0, 2)
+    # Beyond the skin a column goes on to the far half, where its blob closes.
+    both = np.concatenate([near_half, near_half[:, ::-1] * [-1, 1, 1, 1]], axis=1)
+    first = (np.abs(t) > t_at[:, -1:]).T[:, : _PROFILE // 2].sum(1)[:, None]
+    n = _PROFILE - 2 * first
+    k = np.arange(2 * _PROFILE)[None]
+    index = np.where(k < n, first + k, _PROFILE + first + k - n)
+    there = k < np.where(np.abs(t)[:, None] < hoop.inner_radius, n, 2 * n)
+    index = np.minimum(index, 2 * _PROFILE - 1)[..., None]
+    return np.take_along_axis(both, np.broadcast_to(index, (*index.shape[:2], 4)), 1), there
