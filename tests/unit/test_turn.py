@@ -123,6 +123,32 @@ def test_roll_turns_the_head_towards_the_side() -> None:
         assert along == pytest.approx(np.cos(pitch), abs=0.12)
 
 
+def test_a_shoulder_hidden_by_the_head_is_read_from_the_other_side() -> None:
+    """Turned aside, a tall stone stands before one shoulder in the product photo; on the finger it
+    faces the viewer and that shoulder shows. It must not wear the stone's picture."""
+    shape = ring_shape(head_deg=25.0)
+    q = np.linspace(-60, 60, 49, dtype=np.float32)
+    reach = np.sqrt(np.maximum(60**2 - q**2, 0)).astype(np.float32)
+    e, turned = np.radians(shape.elevation_deg), np.radians(25.0)
+    height = np.full_like(q, 250.0)
+    middle = (height * np.cos(turned) - q * np.sin(turned)) * np.sin(e)
+    head = Head(q, height, reach, middle.astype(np.float32))
+    cutout = photograph(shape, lambda t, a: np.full((*t.shape, 3), 120.0))
+    across, along = np.meshgrid(np.linspace(-60, 60, 500), np.linspace(-60, 60, 500))
+    stone = np.hypot(across, along) <= 60
+    x = across * np.cos(turned) + 250 * np.sin(turned)
+    y = (250 * np.cos(turned) - across * np.sin(turned)) * np.sin(e) - along * np.cos(e)
+    row = np.round(shape.centre_xy[1] - y[stone]).astype(int)
+    column = np.round(shape.centre_xy[0] + x[stone]).astype(int)
+    cutout.rgb[row, column], cutout.alpha[row, column] = (255, 0, 0), 255
+    site = finger_site(width_px=120.0)
+    layer = turn(make_texture(cutout), shape, head, site, SIZE)
+    red = (layer.color[..., 0] - layer.color[..., 1] > 0.3) & (layer.alpha > 0.9)
+    at_x, _ = finger_coordinates(layer, site)
+    assert red.sum() > 300
+    assert np.abs(at_x[red]).max() < 60 * hand_from_ring(shape, site) + 2
+
+
 def test_the_layer_is_clipped_to_the_photo() -> None:
     layer, _ = _turned(ring_shape(), finger_site(centre_xy=(10.0, 150.0)))
     x0, y0, x1, y1 = layer.roi
