@@ -41,6 +41,7 @@ from anello.imaging.shoulders import fit_shoulders
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
 from anello.imaging.warp import crop, grown_roi, is_empty, joined, placed
+from anello.imaging.worn_rings import Span, find_worn
 from anello.models import Models
 from anello.models.ring_network import RingNetwork
 from anello.options import Options
@@ -68,12 +69,14 @@ photo can show, sampled twice a pixel."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A place on a finger, the skin around it, and the light and grain that a ring there takes."""
+    """A place on a finger, the skin around it, the light and grain that a ring there takes, and the
+    locations of rings that the finger wears already."""
 
     site: FingerSite
     skin: SkinMap
     light: Light
     grain: Grain
+    worn: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -312,7 +315,7 @@ def _wear(
         _write_back(picture, roi, patch, composed)
         covered = crop(coverage, layer.roi)
         np.maximum(covered, np.round(alpha * 255).astype(np.uint8), out=covered)
-    warnings = _warnings(hand, ring, site)
+    warnings = _warnings(hand, ring, place)
     return WornRing(options, site, ring, layer, place.light, shadow, warnings)
 
 
@@ -337,13 +340,19 @@ def _places(
     hand: HandAnalysis, rings: Sequence[RingAnalysis], options: Sequence[Options]
 ) -> list[Place]:
     """Where each ring sits; rings on one finger are moved apart until none overlaps."""
-    sites = [place.site for place in wanted_places(hand, options)]
+    places = wanted_places(hand, options)
+    sites = [place.site for place in places]
+    worn = {place.site.finger: place.worn for place in places}
     bands_px = [
         ring.shape.band_width_px * hand_from_ring(ring.shape, site)
         for ring, site in zip(rings, sites, strict=True)
     ]
-    locations = stacking.spread(hand.hand, sites, bands_px)
-    return [hand.place(s.finger, location) for s, location in zip(sites, locations, strict=True)]
+    locations = stacking.spread(hand.hand, sites, bands_px, worn)
+    # What a finger wears is said as it was seen from the place asked for.
+    return [
+        replace(hand.place(place.site.finger, location), worn=place.worn)
+        for place, location in zip(places, locations, strict=True)
+    ]
 
 
 def _measure_place(hand: HandAnalysis, finger: Finger, location: float) -> Place:
@@ -365,7 +374,9 @@ def _measure_place(hand: HandAnalysis, finger: Finger, location: float) -> Place
     skin = skin_matte(skin_map, site, roi, _matte(hand.mask, roi))
     scale = hand.overview.shape[1] / hand.photo.width
     light = estimate_light(patch, skin, site, roi, hand.overview, scale, points_xy)
-    return Place(site, skin_map, light, estimate_grain(patch, skin))
+    unit_px = stacking.location_px(hand.hand, finger)
+    worn = find_worn(hand.photo.pixels, site, unit_px)
+    return Place(site, skin_map, light, estimate_grain(patch, skin), worn)
 
 
 def _overview(pixels: Bytes) -> Float:
@@ -427,10 +438,20 @@ def _write_back(picture: Bytes, roi: Roi, patch: Float, composed: Float) -> None
     crop(picture, roi)[changed] = linear_to_srgb(composed[changed])
 
 
-def _warnings(hand: HandAnalysis, ring: RingAnalysis, site: FingerSite) -> tuple[str, ...]:
+def _warnings(hand: HandAnalysis, ring: RingAnalysis, place: Place) -> tuple[str, ...]:
+    site = place.site
     said = [*ring.cutout.warnings, *ring.shape.warnings]
     if hand.hand.n_hands > 1:
         said.append(f"{hand.hand.n_hands} hands were found; the largest whole one wears the ring.")
+    if place.worn:
+        unit_px = stacking.location_px(hand.hand, site.finger)
+        half = ring.shape.band_width_px * hand_from_ring(ring.shape, site) / 2 / unit_px
+        said.append(
+            "This finger wears a ring already and leaves no room for another; "
+            "another finger, or a photo without it, would help."
+            if stacking.overlaps(site.location, half, place.worn)
+            else "This finger wears a ring already; the new one is kept clear of it."
+        )
     if site.confidence < 0.5:
         said.append(
             "The finger's edges are unclear here; a plain ground and spread fingers would help."

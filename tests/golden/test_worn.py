@@ -158,6 +158,23 @@ def test_two_rings_on_one_finger_do_not_overlap(first) -> None:
     assert apart > 0.95 * band
 
 
+@pytest.mark.parametrize("finger", [anello.Finger.INDEX, anello.Finger.MIDDLE, anello.Finger.RING])
+def test_a_ring_worn_already_is_kept_clear_of_and_said(first, finger: anello.Finger) -> None:
+    hand, ring, _ = first
+    options = anello.Options(finger=finger, location=0.3, shadow=1.0)
+    before = anello.try_on(hand, ring, options)
+    assert not any("already" in said for said in before.rings[0].warnings)
+    again = anello.try_on(before.picture, ring, options)
+    assert any("already" in said for said in again.rings[0].warnings)
+    # The bands lie side by side; a tall stone may still stand before the other ring.
+    both = (before.ring_mask > 127) & (again.ring_mask > 127)
+    assert both.sum() < 0.5 * (before.ring_mask > 127).sum()
+    moved = again.rings[0].site.centre_xy - before.rings[0].site.centre_xy
+    site, shape = before.rings[0].site, ring.shape
+    band_px = shape.band_width_px / shape.inner_radius_px * site.width_px / 2
+    assert np.hypot(*moved) > 0.9 * band_px * np.cos(np.radians(site.pitch_deg))
+
+
 def test_two_rings_on_two_fingers_are_both_there(first) -> None:
     hand, ring, scene = first
     options = [scene.options(), scene.options(finger=anello.Finger.INDEX)]
