@@ -94,6 +94,39 @@ def test_anchors_give_centre_rotation_and_scale() -> None:
     assert shape.elevation_deg == pytest.approx(hoop.elevation_deg, abs=5)
 
 
+def test_true_anchors_leave_the_rest_of_a_good_fit_as_it_is() -> None:
+    """Points a hair off the fit's own move it; they don't change its tilt, width or metal."""
+    hoop = DrawnHoop(elevation_deg=44.0, rotation_deg=12.0)
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    free, held = fit_ring(cutout), fit_ring(cutout, hoop.contact_xy)
+    assert free is not None
+    assert held is not None
+    assert held.elevation_deg == free.elevation_deg
+    ratio = free.inner_radius_px / free.outer_radius_px
+    assert held.inner_radius_px / held.outer_radius_px == pytest.approx(ratio)
+    relative = free.band_width_px / free.inner_radius_px
+    assert held.band_width_px / held.inner_radius_px == pytest.approx(relative)
+    assert held.inner_radius_px == pytest.approx(hoop.inner, rel=0.002)
+    assert held.contact_xy == pytest.approx(hoop.contact_xy, abs=1e-6)
+
+
+def test_a_hoop_under_a_large_head_is_found_from_its_ends() -> None:
+    """Half the picture is head, the outlines say little: tilt comes from what lies below it."""
+    hoop = DrawnHoop(elevation_deg=22.0, rotation_deg=0.0, width=36.0, centre=(250.0, 330.0))
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    top = round(hoop.centre[1] - 25)
+    cv2.rectangle(alpha, (60, 60), (440, top), 255, -1)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    shape = fit_ring(cutout, hoop.contact_xy)
+    assert shape is not None
+    # Drawn edges are sharp where the fit expects metal's rounded ones: some 5 degrees.
+    assert shape.elevation_deg == pytest.approx(22.0, abs=6.5)
+    assert 0.8 < shape.inner_radius_px / shape.outer_radius_px < 0.9
+
+
 def test_anchors_may_come_in_either_order() -> None:
     hoop = DrawnHoop()
     picture, alpha = draw_hoop(plain_ground(), hoop)

@@ -54,6 +54,10 @@ ENDS_SIGMA, ENDS_WEIGHT = 0.06, 3.0
 """Error of the rim's ends as a network sees them, outer radii, and what one counts for: points of
 an outline that lie as far off."""
 
+ANCHORED_STARTS_DEG, BELOW_ANCHORS = (15.0, 30.0, 45.0), 0.15
+"""Elevations tried where the rim's ends are given and the usual fit is bad, and the height over
+their line, in its halves, up to which outlines are heeded then."""
+
 SAME = 0.005
 """Two starts that end this near to each other, and not badly, have found what there is."""
 STEP = 1e-7
@@ -100,6 +104,22 @@ class Hoop:
             self,
             x=(self.x + 0.5) * factor - 0.5,
             y=(self.y + 0.5) * factor - 0.5,
+            outer=self.outer * factor,
+            offset=self.offset * factor,
+        )
+
+    def with_ends(self, ends_xy: Float64) -> Hoop:
+        """The same shape, moved, turned and scaled so that its contact points are these (2, 2)."""
+        way = ends_xy[1] - ends_xy[0]
+        factor = float(np.hypot(*way)) / (2 * self.outer * self.ratio)
+        turn = float(np.arctan2(way[1], way[0]))
+        up = np.array([np.sin(turn), -np.cos(turn)])
+        x, y = ends_xy.mean(0) + self.offset * factor * up
+        return replace(
+            self,
+            x=float(x),
+            y=float(y),
+            turn_rad=turn,
             outer=self.outer * factor,
             offset=self.offset * factor,
         )
@@ -272,7 +292,41 @@ def fit_hoop_to_anchors(
     outline: Float64, hole: Float64 | None, anchors: Float64, usual: Hoop | None
 ) -> Hoop:
     """Centre, rotation and scale from the two contact points (2, 2), left and right of up; the rest
-    from the outlines, starting at the ``usual`` fit without anchors."""
+    from the outlines, starting at the ``usual`` fit without anchors. Where they fit it badly, from
+    what of them lies below the head, and from several elevations."""
+    fit = _anchored(outline, hole, anchors, usual, None)
+    if fit.cost < CLEAR_COST:
+        return fit
+    below = [
+        None if points is None else points[_over_anchors(points, anchors) < BELOW_ANCHORS]
+        for points in (outline, hole)
+    ]
+    if below[0] is None or len(below[0]) < LEAST_BELOW * OUTLINE_POINTS:
+        return fit
+    if below[1] is not None and len(below[1]) < LEAST_BELOW * OUTLINE_POINTS:
+        below[1] = None
+    fits = [
+        _anchored(below[0], below[1], anchors, usual, np.deg2rad(elevation_deg))
+        for elevation_deg in ANCHORED_STARTS_DEG
+    ]
+    return min(fits, key=lambda hoop: hoop.cost)
+
+
+def _over_anchors(points: Float64, anchors: Float64) -> Float64:
+    """(n,) how far up from the line of the anchors points lie, over half its length."""
+    along = anchors[1] - anchors[0]
+    across = (points - anchors[0]) @ np.array([along[1], -along[0]])
+    return np.asarray(2 * across / max(float(along @ along), 1e-9))
+
+
+def _anchored(
+    outline: Float64,
+    hole: Float64 | None,
+    anchors: Float64,
+    usual: Hoop | None,
+    elevation_rad: float | None,
+) -> Hoop:
+    """One such fit, from the usual elevation or the one given."""
     left, right = anchors
     half = max(float(np.linalg.norm(right - left)) / 2, 1e-3)
     middle = (left + right) / 2
@@ -283,6 +337,8 @@ def fit_hoop_to_anchors(
     p = np.array([0, 0, turn, 1, 0.88, np.deg2rad(45), 0.12])
     if usual is not None:
         p[4:] = usual.ratio, usual.elevation_rad, usual.offset / usual.outer
+    if elevation_rad is not None:
+        p[5] = elevation_rad
     cost = 1.0
     # The anchors lie on the front rim, d below the centre, and R_o = R_i / ratio: settles in a few.
     for _ in range(4):

@@ -54,6 +54,9 @@ DOUBTFUL_COST, CLEAR_ENDS, COST_PER_SCORE, ENDS_APART = 1.35, 0.33, 3.0, 0.05
 """Cost of a hoop's fit (see ``Hoop.cost``) and score of the rim's ends as seen from which the ends
 are believed rather than the outlines, by how much better a fit they outdo the more clearly they
 were seen, and how much of the opening's length the two must lie apart."""
+ANCHORS_APART = 0.15
+"""How far from a fit's contact points, over the opening's length, given ones may lie and only move
+it; farther off, it is the fit that is wrong."""
 CLEARLY_UP = 0.7
 """Cosine between the hoop's short axis and the way from its far to its near half as it was seen."""
 EXCESS = 0.035
@@ -146,8 +149,11 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     if anchors is not None:
         given = (np.asarray(anchors, np.float64).reshape(2, 2) + 0.5) * scale - 0.5
         usual = None if found is None else _turned_up(found, solid)
-        hole = holes[0] if holes else None
-        hoop = fit_hoop_to_anchors(outline, hole, _left_to_right(given, usual), usual)
+        hole, given = holes[0] if holes else None, _left_to_right(given, usual)
+        if usual is not None and _agrees(usual, given):
+            hoop = _with_likely_metal(usual, cutout.method in GIVEN).with_ends(given)
+        else:
+            hoop = _with_usual_metal(fit_hoop_to_anchors(outline, hole, given, usual))
         head_deg = _head_deg(hoop, rgb, solid)
         shape = _shape(hoop, head_deg, scale, cutout.confidence, ())
         return replace(shape, contact_xy=_left_to_right(np.asarray(anchors, np.float64), usual))
@@ -158,6 +164,7 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     if clues is not None and _outdoes(clues, hoop):
         ends = _left_to_right(np.asarray(clues.contacts_xy), hoop)
         hoop = fit_hoop_to_anchors(outline, holes[0] if holes else None, ends, hoop)
+        hoop = _with_usual_metal(hoop)
     else:
         if found.cost > POOR_COST:
             warnings.append(
@@ -177,6 +184,12 @@ def _outdoes(clues: Clues, hoop: Hoop) -> bool:
     seen = _left_to_right(clues.contacts_xy, hoop)
     apart = float(np.linalg.norm(seen - hoop.ends_xy, axis=1).max())
     return apart > ENDS_APART * 2 * hoop.outer * hoop.ratio
+
+
+def _agrees(hoop: Hoop, anchors: Float64) -> bool:
+    """Whether a good fit only has to be moved a little to have these contact points."""
+    apart = float(np.linalg.norm(anchors - hoop.ends_xy, axis=1).max())
+    return hoop.cost < POOR_COST and apart < ANCHORS_APART * 2 * hoop.outer * hoop.ratio
 
 
 def _left_to_right(anchors: Float64, usual: Hoop | None) -> Float64:
@@ -368,6 +381,12 @@ def _end_thickness(centred: Float64, turn_rad: float) -> float:
     reach = 0.12 * length
     ends = (along < along.min() + reach, along > along.max() - reach)
     return max(float(np.ptp(across[end])) for end in ends) / length
+
+
+def _with_usual_metal(hoop: Hoop) -> Hoop:
+    """The hoop with its bore and the usual R_i / R_o: outlines that fit no hoop don't tell it."""
+    bore = hoop.outer * hoop.ratio
+    return replace(hoop, outer=bore / METAL_RATIO[0], ratio=METAL_RATIO[0])
 
 
 def _with_likely_metal(hoop: Hoop, given: bool) -> Hoop:
