@@ -181,7 +181,24 @@ def noise() -> NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (400, 400, 3), np.uint8)
 
 
-@pytest.mark.parametrize("draw", [blank, coin, cup, noise])
+def face() -> NDArray[np.uint8]:
+    """A head with hair, eyes whose irises are rings of sorts, nose and mouth, softly shaded."""
+    picture = np.full((500, 440, 3), 228, np.uint8)
+    cv2.ellipse(picture, (220, 210), (150, 185), 0, 0, 360, (58, 44, 36), -1, cv2.LINE_AA)
+    cv2.ellipse(picture, (220, 260), (118, 158), 0, 0, 360, (206, 164, 140), -1, cv2.LINE_AA)
+    for x in (172, 268):
+        cv2.ellipse(picture, (x, 236), (27, 13), 0, 0, 360, (242, 240, 238), -1, cv2.LINE_AA)
+        cv2.circle(picture, (x, 236), 11, (96, 70, 44), -1, cv2.LINE_AA)
+        cv2.circle(picture, (x, 236), 5, (12, 10, 10), -1, cv2.LINE_AA)
+        cv2.ellipse(picture, (x, 210), (32, 9), 0, 180, 360, (60, 44, 36), 5, cv2.LINE_AA)
+    cv2.ellipse(picture, (220, 290), (19, 26), 0, 20, 160, (166, 120, 100), 3, cv2.LINE_AA)
+    cv2.ellipse(picture, (220, 344), (44, 15), 0, 0, 360, (176, 92, 90), -1, cv2.LINE_AA)
+    shade = 1 - 0.35 * np.clip((np.arange(440) - 200) / 240, 0, 1)[None, :, None]
+    soft = cv2.GaussianBlur(picture, (0, 0), 1.2) * shade
+    return np.round(soft).astype(np.uint8)
+
+
+@pytest.mark.parametrize("draw", [blank, coin, cup, face, noise])
 def test_other_things_are_refused(draw: object) -> None:
     assert callable(draw)
     assert cut(draw()) is None
