@@ -13,11 +13,11 @@ from shapes import Float, Mesh, box, tube
 Rng = np.random.Generator
 
 TRAINING: dict[str, float] = {
-    "white-lit": 21,
-    "white-cut": 19,
+    "white-lit": 23,
+    "white-cut": 21,
     "white-gloss": 9,
-    "near-white": 11,
-    "grey": 9,
+    "near-white": 9,
+    "grey": 5,
     "colour": 4,
     "flat-colour": 3,
     "gradient": 4,
@@ -28,9 +28,9 @@ TRAINING: dict[str, float] = {
     "marble": 2.5,
     "oak": 2,
     "concrete": 2,
-    "box": 4,
+    "box": 3,
     "cushion": 2,
-    "black-gloss": 4,
+    "black-gloss": 2.5,
     "mirror": 2,
     "silk": 2,
     "sand": 1.5,
@@ -72,7 +72,7 @@ def surface(rng: Rng, name: str) -> Any:
         "near-white": tuple(
             np.array([1, 1, 1]) * rng.uniform(0.6, 0.8) * (1 + rng.normal(size=3) * 0.03)
         ),
-        "grey": (float(rng.uniform(0.08, 0.8)),) * 3,
+        "grey": (float(rng.uniform(0.08, 0.5)),) * 3,
         "colour": colour(rng),
         "paper": colour(rng, (0.0, 0.45), (0.6, 0.95)),
         "mint-paper": (0.52, 0.75, 0.62),

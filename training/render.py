@@ -591,7 +591,7 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
     names = list(table)
     weights = np.array([table[n] for n in names])
     ground = str(rng.choice(names, p=weights / weights.sum()))
-    what = str(rng.choice(["ring", "pair", "none"], p=[0.86, 0.09, 0.05]))
+    what = str(rng.choice(["ring", "pair", "none"], p=[0.89, 0.06, 0.05]))
     if what == "none" and ground in ("box", "cushion"):
         ground = "velvet"
     if what == "none" and ground == "mirror":
@@ -604,8 +604,6 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
     p = np.array([3, 0.8, 0.6, 2, 0.7, 2.5, 4, 1.6, 0.7, 0.7, 0.6, 0.3])
     if white:
         p[5:9] *= 1.4
-    elif ground == "grey":  # silver as grey as its ground is the hardest to cut out
-        p[5:9] *= 2.5
     metals = (str(rng.choice(kinds, p=p / p.sum())), str(rng.choice(kinds, p=p / p.sum())))
 
     rings: list[Placed] = []
