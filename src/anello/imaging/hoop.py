@@ -22,7 +22,7 @@ ROUNDNESS = 3.0
 _COLUMNS, _ROWS = 61, 32
 """Size of the table; the columns have a middle one."""
 
-_PROFILE, _AZIMUTHS = 49, 121
+_PROFILE, _AZIMUTHS = 33, 91
 """Points around the cross-section, and around the near half of the hoop."""
 
 

@@ -83,6 +83,9 @@ MAX_AZIMUTH_DEG = 68.0
 what stands at this limit: nearer to the outline the smallest misfit reads past the metal."""
 
 
+_EDGE_STEPS = 256
+"""Entries of the table of a head's near edge."""
+
 _Box: TypeAlias = tuple[slice, slice]
 
 
@@ -147,20 +150,18 @@ def _hoop(
     from_head = (hoop.azimuth - seen.azimuth) * (1 + seen.lift / shape.outer_radius_px)
     r = hoop.r - np.float32(seen.lift)
 
-    def source(from_head: Float) -> tuple[Float, Float]:
-        azimuth = from_head + np.float32(shop.azimuth)
-        return shop.project(r * np.sin(azimuth), r * np.cos(azimuth), hoop.a)
-
     from_head = _readable(from_head.astype(np.float32), head, shop)
-    source_x, source_y = source(from_head)
+    azimuth = from_head + np.float32(shop.azimuth)
+    source_x, source_y = shop.project(r * np.sin(azimuth), r * np.cos(azimuth), hoop.a)
     if head is not None:
         # What stands before a shoulder in the photo is not before its mirror image.
-        other_x, other_y = source(-from_head)
-        swap = _shows_head(source_x, source_y, head, shop)
-        swap &= ~_shows_head(other_x, other_y, head, shop)
-        swap &= np.abs(shop.azimuth - from_head) < radians(MAX_AZIMUTH_DEG)
-        source_x = np.where(swap, other_x, source_x)
-        source_y = np.where(swap, other_y, source_y)
+        hidden = np.nonzero(hoop.visible & _shows_head(source_x, source_y, head, shop))
+        azimuth = np.float32(shop.azimuth) - from_head[hidden]
+        t, g = r[hidden] * np.sin(azimuth), r[hidden] * np.cos(azimuth)
+        x, y = shop.project(t, g, hoop.a[hidden])
+        clear = ~_shows_head(x, y, head, shop) & (np.abs(azimuth) < radians(MAX_AZIMUTH_DEG))
+        swapped = tuple(index[clear] for index in hidden)
+        source_x[swapped], source_y[swapped] = x[clear], y[clear]
     return _Sheet(source_x, source_y, hoop.visible, hoop.normal_tga, r - shape.inner_radius_px)
 
 
@@ -185,8 +186,13 @@ def _shows_head(x: Float, y: Float, head: Head, shop: View) -> NDArray[np.bool_]
     """Whether the product photo shows the head's top there."""
     across, _ = shop.from_head(head.q, head.height)
     near_edge = head.middle - head.reach * cos(shop.elevation)
-    edge = np.interp(x, np.maximum.accumulate(across), near_edge, np.inf, np.inf)
-    return np.asarray(y > edge)
+    # A table of even steps, so that no sample has to be searched for.
+    at = np.linspace(across.min(), across.max(), _EDGE_STEPS)
+    table = np.interp(at, np.maximum.accumulate(across), near_edge).astype(np.float32)
+    place = (x - np.float32(at[0])) * np.float32(1 / max(at[1] - at[0], 1e-6))
+    inside = (place >= 0) & (place <= _EDGE_STEPS - 1)
+    edge = table[np.clip(place, 0, _EDGE_STEPS - 1).astype(np.int16)]
+    return np.asarray(inside & (y > edge))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
