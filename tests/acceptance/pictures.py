@@ -122,12 +122,14 @@ def noise_png(size_bytes: int, seed: int = 0) -> bytes:
 
 
 @cache
-def half_ring_mask() -> bytes:
-    """White on the ring's own left half, black elsewhere."""
-    cutout = anello.cut_out(RING)
-    mask = np.where(cutout.alpha > 0.5, 255, 0).astype(np.uint8)
-    columns = np.flatnonzero(mask.any(0))
-    mask[:, (columns[0] + columns[-1]) // 2 :] = 0
+def headless_ring_mask() -> bytes:
+    """White on the ring's band, black on the stone above it and elsewhere."""
+    ring, cutout = anello.analyse_ring(RING), anello.cut_out(RING)
+    mask = np.where(cutout.alpha > 127, 255, 0).astype(np.uint8)
+    shape, tilt = ring.shape, np.radians(ring.shape.elevation_deg)
+    crest = shape.outer_radius_px * np.sin(tilt) + shape.band_width_px / 2 * np.cos(tilt)
+    top = ring.to_photo(shape.centre_xy)[1] - crest / ring.scale
+    mask[: round(float(top))] = 0
     return png(np.repeat(mask[..., None], 3, axis=2))
 
 

@@ -12,8 +12,8 @@ from pictures import (
     HAND,
     cut_hand,
     flat,
-    half_ring_mask,
     hand_png,
+    headless_ring_mask,
     no_ring,
     noise_png,
     tiny_hand,
@@ -301,7 +301,7 @@ def test_e4_10_mib_by_url(
 
 
 def test_e4_a_mask_of_10_mib(client: Client, receiver: Receiver, hand: str, ring: str) -> None:
-    url = receiver.host(half_ring_mask() + bytes(TOO_MANY_BYTES))
+    url = receiver.host(headless_ring_mask() + bytes(TOO_MANY_BYTES))
     assert client.error_of(merged(hand, [ring], srcmsk_file_url=url)) == "exceed_max_filesize"
 
 

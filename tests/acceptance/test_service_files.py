@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import pytest
 from client import FILES, RING, Client, Json, merged, ok, refused
-from pictures import HAND, half_ring_mask, hand_mask_with_hole, tagged
+from pictures import HAND, hand_mask_with_hole, headless_ring_mask, tagged
 from pictures import RING as RING_JPEG
 from server import PATIENCE_S, Server, until
 
@@ -401,7 +401,7 @@ def test_f9_an_id_is_good_for_any_picture(client: Client, path: str) -> None:
             (HAND, "image/jpeg"),
             (hand_mask_with_hole()[0], "image/png"),
             (RING_JPEG, "image/jpg"),
-            (half_ring_mask(), "IMAGE/PNG"),
+            (headless_ring_mask(), "IMAGE/PNG"),
         )
     )
     body = merged(hand, [ring], srcmsk_file_id=hand_mask, refmsk_file_ids=[ring_mask])

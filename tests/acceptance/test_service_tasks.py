@@ -15,9 +15,9 @@ from client import RING, Client, Json, merged, new_name, ok, refs, refused, src
 from pictures import (
     BAND,
     HAND,
-    half_ring_mask,
     hand_mask_with_hole,
     hand_png,
+    headless_ring_mask,
     no_ring,
     pixels,
     ring_contacts,
@@ -81,10 +81,10 @@ def test_t1_the_documented_combinations(
 def test_t2_a_ring_mask_cuts_the_ring_out(
     client: Client, receiver: Receiver, hand: str, ring: str, by: str
 ) -> None:
-    mask = half_ring_mask()
+    mask = headless_ring_mask()
     expected = anello.try_on(hand_png(), RING_JPEG, ring_mask=mask)
     plain = worn(hand_png(), RING_JPEG)
-    # The right half is masked away: there, less of a ring is seen.
+    # The stone is masked away: a band is left, and less of a ring is seen.
     assert (expected.ring_mask > 128).sum() < 0.95 * (plain.ring_mask > 128).sum()
     body = merged(hand, [ring])
     if by == "url":
@@ -121,11 +121,11 @@ def test_t2_ring_masks_pair_by_name_before_position(
     client: Client, hand: str, ring: str, band: str
 ) -> None:
     """Two rings, one mask: by position the first one's, by name the second one's."""
-    mask = client.upload(half_ring_mask())
+    mask = client.upload(headless_ring_mask())
     fingers = [{"ring_wearing_finger": 1}, {"ring_wearing_finger": 3}]
     options = [Options(finger=Finger.INDEX), Options(finger=Finger.RING)]
     by_position = merged(hand, [ring, band], fingers, refmsk_file_ids=[mask])
-    masks = [half_ring_mask(), None]
+    masks = [headless_ring_mask(), None]
     expected = anello.try_on(hand_png(), [RING_JPEG, BAND], options, ring_mask=masks)
     is_drawn(client, by_position, expected)
     by_name = merged(hand, [band, ring], fingers[::-1], refmsk_file_ids=[mask])
