@@ -75,12 +75,11 @@ def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
         return None
     scale = WORKING_RADIUS / shape.outer_radius_px
     solid, _, _ = upright_silhouette(cutout, shape, scale)
-    azimuth = np.radians(np.arange(-FARTHEST_DEG, FARTHEST_DEG + 1, STEP_DEG))
+    # The same angles serve from the visible top and, further down, from the head.
+    from_head = azimuth = np.radians(np.arange(-FARTHEST_DEG, FARTHEST_DEG + 1, STEP_DEG))
     shank = shape.band_width_px * scale / 2
     half = _half_widths(solid, azimuth, shape, scale)
-    # Both sides of the head, at the same azimuths from it.
-    from_head = azimuth
-    both = azimuth[:, None] * [1, -1] + np.radians(shape.head_deg)
+    both = from_head[:, None] * [1, -1] + np.radians(shape.head_deg)
     half = _agreed(np.interp(both, azimuth, half, left=np.nan, right=np.nan))
     half = _smooth(np.where(np.isfinite(half), half, shank))
     half = _without_head(half, STEEPEST_WIDENING)

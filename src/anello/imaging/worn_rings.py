@@ -56,20 +56,14 @@ def find_worn(pixels: Bytes, site: FingerSite, unit_px: float) -> tuple[Span, ..
     crest = 0.5 * np.sin(np.radians(max(site.pitch_deg, 0.0)))
     location = site.location + (along - crest) * site.width_px / unit_px
     inside = (location >= FROM) & (location <= TO)
-    like = np.log(rows + np.float32(0.01))
-    features = np.stack(
-        [
-            like[..., 0] - like[..., 1],
-            like[..., 2] - like[..., 1],
-            np.log(luminance(rows) + np.float32(0.01)),
-        ],
-        -1,
-    )
+    red, green, blue = cv2.split(np.log(rows + np.float32(0.01)))
+    light = np.log(luminance(rows) + np.float32(0.01))
+    features = np.stack([red - green, blue - green, light], -1)
     own = np.median(features[:, SAMPLES // 4 : -SAMPLES // 4].reshape(-1, 3), axis=0)
     off = (features - own) / SPREAD
     off[..., 2] -= np.median(off[..., 2], axis=0)  # how light falls across the finger
     unlike = (np.sqrt((off**2).sum(-1)) > UNLIKE_SKIN).mean(1)
-    step = np.abs(np.gradient(features[..., 2], axis=0)).mean(1)
+    step = np.abs(np.gradient(light, axis=0)).mean(1)
     found = (cv2.blur(unlike.reshape(-1, 1), (1, 3))[:, 0] > MOST_OF_ROW) & inside
     count, labels = cv2.connectedComponents(found.astype(np.uint8).reshape(-1, 1))
     spans = []
@@ -93,8 +87,7 @@ def _rows(pixels: Bytes, site: FingerSite) -> tuple[Float64, Float]:
         patch = np.asarray(cv2.resize(patch, box[2:], interpolation=cv2.INTER_AREA))
     along = np.arange(-REACH, REACH, 1 / SAMPLES)
     aside = ((np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5) * ACROSS
-    points = small.centre_xy - np.array(box[:2]) if scale < 1 else site.centre_xy - roi[:2]
-    at = points + small.width_px * (
+    at = small.centre_xy + small.width_px * (
         along[:, None, None] * small.axis_xy + aside[None, :, None] * small.across_xy
     )
     sampled = cv2.remap(
