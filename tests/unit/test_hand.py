@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from anello.imaging.hand import (
+    LENGTH_MM,
+    USUAL_RADIUS_MM,
+    WIDTH_MM,
     Finger,
     Hand,
     HandEvidence,
@@ -16,6 +19,7 @@ from anello.imaging.hand import (
     expected_width,
     finger_chain,
     no_hand,
+    px_per_mm,
     straightness,
 )
 
@@ -189,6 +193,31 @@ def test_expected_width_grows_with_the_hand():
     for finger in Finger:
         assert expected_width(double, finger) == pytest.approx(2 * expected_width(hand, finger))
     assert expected_width(hand, Finger.LITTLE) < expected_width(hand, Finger.RING)
+
+
+def sized_hand(length: float, width: float) -> Hand:
+    """So many times as long and as wide as usual at 5 px a millimetre."""
+    hand = drawn_hand()
+    points = hand.points_xy.copy()
+    points[[0, 9, 10, 11, 12]] = [(0.0, -x * length * LENGTH_MM * 5 / 4) for x in range(5)]
+    points[5], points[17] = (0.0, 0.0), (width * WIDTH_MM * 5, 0.0)
+    return replace(hand, points_xy=points)
+
+
+@pytest.mark.parametrize("size", [0.8, 1.0, 1.3])
+def test_a_hand_whose_length_and_width_agree_tells_its_size(size: float):
+    for width_px in (60.0, 90.0):
+        scale = px_per_mm(sized_hand(size, size), Finger.RING, width_px)
+        assert scale == pytest.approx(5 * size)
+
+
+def test_a_foreshortened_hand_leaves_the_size_to_what_is_usual_for_the_finger():
+    width_px = 2 * 5 * USUAL_RADIUS_MM[Finger.RING]
+    true, short = (
+        px_per_mm(sized_hand(length, 1.0), Finger.RING, width_px) for length in (1.0, 0.7)
+    )
+    assert true == pytest.approx(5)
+    assert 0.97 * true > short > 0.9 * true > np.sqrt(0.7) * true
 
 
 def test_pitch_stays_in_range_and_follows_the_palms_tilt():

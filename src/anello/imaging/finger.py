@@ -24,6 +24,7 @@ from anello.imaging.hand import (
     attitude,
     expected_width,
     finger_chain,
+    px_per_mm,
 )
 
 LOCATION_START = 0.50
@@ -60,7 +61,7 @@ class FingerSite:
     centre_xy : (2,) on the finger's middle line, where the centre of the ring's circle is seen.
     axis_xy : (2,) unit, knuckle to tip. across_xy : (2,) unit, to the right when the tip is up.
     left_xy, right_xy : (2,) centre -/+ across * width / 2.
-    px_per_mm : as the hand's own size tells.
+    px_per_mm : as the sizes of the hand and of the finger tell.
     pitch_deg : elevation of the view out of the ring's plane, positive = camera on the wrist's
         side.
     roll_deg : how far the back of the finger is turned away, positive = towards ``across_xy``.
@@ -187,7 +188,7 @@ def _site(
         left_xy=centre - across * fit.width / 2,
         right_xy=centre + across * fit.width / 2,
         width_px=fit.width,
-        px_per_mm=hand.px_per_mm,
+        px_per_mm=px_per_mm(hand, finger, fit.width),
         pitch_deg=pitch,
         roll_deg=roll,
         confidence=fit.confidence,

@@ -82,14 +82,6 @@ class Hand:
     found_by: str = "plain"
     evidence: HandEvidence | None = None
 
-    @property
-    def px_per_mm(self) -> float:
-        """Of a hand of usual size, by its length and its width: right to 6 % of known hands."""
-        steps = np.diff(self.points_xy[list(_LENGTH)], axis=0)
-        length = float(np.hypot(*steps.T).sum())
-        width = distance(self, INDEX_MCP, LITTLE_MCP)
-        return float(np.sqrt(length / LENGTH_MM * width / WIDTH_MM))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseCheck:
@@ -116,11 +108,33 @@ _WIDTH_SHARE: Final[dict[Finger, float]] = {
 """Finger width over palm length (wrist to middle knuckle), from the bench scenes; spread 7 %."""
 _KNUCKLES_SHARE = 0.73
 """Knuckle line (index to little) over palm length, hand seen flat."""
+USUAL_RADIUS_MM: Final[dict[Finger, float]] = {
+    Finger.THUMB: 9.8,
+    Finger.INDEX: 9.2,
+    Finger.MIDDLE: 9.2,
+    Finger.RING: 8.4,
+    Finger.LITTLE: 7.3,
+}
+"""Half the width of each finger where a ring sits."""
+_FINGER_SPREAD = 0.10
+"""Of the logarithm of that width among people."""
 
 
 def distance(hand: Hand, a: int, b: int) -> float:
     """Between two points in the picture, px."""
     return float(np.hypot(*(hand.points_xy[a] - hand.points_xy[b])))
+
+
+def px_per_mm(hand: Hand, finger: Finger, width_px: float) -> float:
+    """By the hand's length and width, and by what is usual for this finger: the less the two agree
+    (a hand that is bent or seen askew), the more by the finger."""
+    steps = np.diff(hand.points_xy[list(_LENGTH)], axis=0)
+    by_length = float(np.hypot(*steps.T).sum()) / LENGTH_MM
+    by_width = distance(hand, INDEX_MCP, LITTLE_MCP) / WIDTH_MM
+    by_finger = width_px / 2 / USUAL_RADIUS_MM[finger]
+    doubt = (np.log(by_length / by_width) / 2) ** 2
+    share = doubt / (doubt + _FINGER_SPREAD**2)
+    return float(np.sqrt(by_length * by_width) ** (1 - share) * by_finger**share)
 
 
 def palm_length(hand: Hand) -> float:
