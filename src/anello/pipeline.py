@@ -433,9 +433,8 @@ def _behind_mask(layer: Layer, hand: HandAnalysis, site: FingerSite) -> Layer:
 
 def _write_back(picture: Bytes, roi: Roi, patch: Float, composed: Float) -> None:
     """Put the region back; pixels that nothing changed keep their decoded bytes."""
-    differs = composed != patch
-    changed = differs[..., 0] | differs[..., 1] | differs[..., 2]
-    crop(picture, roi)[changed] = linear_to_srgb(composed[changed])
+    changed = cv2.transform((composed != patch).view(np.uint8), np.ones((1, 3)))
+    cv2.copyTo(linear_to_srgb(composed), changed, crop(picture, roi))
 
 
 def _warnings(hand: HandAnalysis, ring: RingAnalysis, place: Place) -> tuple[str, ...]:
