@@ -222,3 +222,22 @@ def test_size_does_not_matter_much() -> None:
         size = (side, round(500 * factor))
         picture, alpha = draw_hoop(plain_ground(size=size), hoop, GOLD)
         assert iou(found(cut(picture)).alpha, alpha) > (0.94 if side < 300 else 0.97)
+
+
+@pytest.mark.parametrize("name", ["solitaire_on_white", "halo"])
+def test_a_ring_of_a_hundred_pixels_is_found_in_a_large_picture(name: str) -> None:
+    picture = cv2.imread(str(SCENES / f"{name}.jpg"))[..., ::-1]
+    alpha = cv2.imread(str(SCENES / f"{name}-alpha.png"), cv2.IMREAD_GRAYSCALE)
+    scale = 100 / np.ptp(np.argwhere(alpha > 127), axis=0).max()
+    small, truth = (
+        cv2.resize(plane, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        for plane in (picture, alpha)
+    )
+    height, width = truth.shape
+    around = (700, 1200 - 700 - height, 500, 1200 - 500 - width)
+    large = cv2.copyMakeBorder(small, *around, cv2.BORDER_REPLICATE)
+    truth = cv2.copyMakeBorder(truth, *around, cv2.BORDER_CONSTANT)
+    seen, true = ((alpha > 127).astype(np.uint8) for alpha in (found(cut(large)).alpha, truth))
+    around_seen, around_true = (cv2.dilate(mask, np.ones((3, 3))) for mask in (seen, true))
+    assert (true > around_seen).sum() < 0.03 * true.sum()
+    assert (seen > around_true).sum() < 0.03 * true.sum()

@@ -30,6 +30,9 @@ from anello.imaging.masks import (
 from anello.imaging.regions import COVERAGE, Regions, find_regions, look, reduced
 from anello.imaging.warp import crop
 
+SMALLEST = 400
+"""Pixels of ring below which there is too little to see: a ring 40 px across."""
+
 OPENING_RADIUS = 0.02
 """Smallest inscribed radius of the opening in a given matte, of the ring's size."""
 
@@ -101,7 +104,7 @@ def _from_ground(pixels: Bytes, evidence: RingEvidence) -> Cutout | None:
     small = reduced(part)
     seen = evidence.over(roi, small.shape)
     regions = find_regions(small, ground, seen, max(small.shape) / max(part.shape))
-    if regions is None or regions.ring.mean() * part.size < COVERAGE[0] * pixels.size:
+    if regions is None or regions.ring.mean() * part.size / 3 < SMALLEST:
         return None
     return _placed(_refine(part, small, regions, evidence.certainty), pixels, roi)
 

@@ -6,12 +6,12 @@ Its weights are ours (``training/``), so they come with the package.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TypeAlias, get_args
 
 import cv2
 import numpy as np
 
-from anello.imaging.arrays import Bytes, Float, Float64
+from anello.imaging.arrays import Bytes, Float, Float64, Roi
 from anello.imaging.evidence import RingEvidence, View, main_box
 from anello.models.interpreter import Network
 
@@ -19,12 +19,17 @@ WEIGHTS = Path(__file__).with_name("ring_network.tflite")
 _MARGIN = 0.14
 """Ground round the ring's box in the second look, share of its long side."""
 _FILLS = 0.66
-"""A ring this large in the first look's square, of its side, needs no second one."""
+"""A ring this large in the look's square, of its side, needs no closer one."""
+_CLOSER_LOOKS = 3
+"""At most: of a tiny ring the first sees more than the ring, or only a part of it."""
 _MIN_CONTACT = 0.15
 """Score of a point below which there is none."""
 _POINT_APART = 3
 """Cells by which two points of one plane lie apart at least."""
 _VIEWS: tuple[View, ...] = get_args(View)
+
+_Part: TypeAlias = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in the photo, px; may reach beyond it."""
 
 
 class RingNetwork:
@@ -35,24 +40,34 @@ class RingNetwork:
         self.size = self._network.input_side
 
     def look(self, pixels: Bytes) -> RingEvidence:
-        """What there is in an (h, w, 3) sRGB photo; at the ring alone where it is small."""
+        """What there is in an (h, w, 3) sRGB photo: closer where the ring is small, and farther
+        again where too little of it was seen."""
         height, width = pixels.shape[:2]
-        first = self._look_at(pixels, (0.0, 0.0, float(width), float(height)))
-        box = main_box(first.alpha)
-        if box is None:
-            return first
-        low, high = (
-            np.array(end) @ first.photo_from_grid[:, :2].T + first.photo_from_grid[:, 2]
-            for end in ((box[0] - 0.5, box[1] - 0.5), (box[2] - 0.5, box[3] - 0.5))
-        )
-        if max(box[2] - box[0], box[3] - box[1]) > _FILLS * self.size:
-            return first
-        beside = _MARGIN * float((high - low).max())
-        part = (*(low - beside + 0.5), *(high + beside + 0.5))
-        return self._look_at(pixels, (part[0], part[1], part[2], part[3]))
+        seen = self._look_at(pixels, (0.0, 0.0, float(width), float(height)))
+        part = self._around_small(seen)
+        for _ in range(_CLOSER_LOOKS):
+            if part is None:
+                break
+            seen = self._look_at(pixels, part)
+            part = self._around_small(seen) or self._around_cut(seen)
+        return seen
 
-    def _look_at(self, pixels: Bytes, part: tuple[float, float, float, float]) -> RingEvidence:
-        """A part of the photo, x0, y0, x1, y1, in the middle of the network's square."""
+    def _around_small(self, seen: RingEvidence) -> _Part | None:
+        """The part of the photo with a ring that is small in what was seen."""
+        box = main_box(seen.alpha)
+        if box is None or max(box[2] - box[0], box[3] - box[1]) > _FILLS * self.size:
+            return None
+        return _part_around(box, seen)
+
+    def _around_cut(self, seen: RingEvidence) -> _Part | None:
+        """The part of the photo with a ring that what was seen cuts."""
+        box = main_box(seen.alpha)
+        if box is None or (min(box[:2]) > 0 and max(box[2:]) < self.size):
+            return None
+        return _part_around(box, seen)
+
+    def _look_at(self, pixels: Bytes, part: _Part) -> RingEvidence:
+        """A part of the photo in the middle of the network's square."""
         x0, y0, x1, y1 = part
         size = self.size
         scale = max(x1 - x0, y1 - y0) / size
@@ -86,6 +101,17 @@ class RingNetwork:
             view=_VIEWS[int(np.argmax(whole[3:]))],
             view_score=_largest_share(whole[3:]),
         )
+
+
+def _part_around(box: Roi, seen: RingEvidence) -> _Part:
+    """The box, cells of the network's grid, and some ground around it."""
+    low, high = (
+        np.array(end) @ seen.photo_from_grid[:, :2].T + seen.photo_from_grid[:, 2]
+        for end in ((box[0] - 0.5, box[1] - 0.5), (box[2] - 0.5, box[3] - 0.5))
+    )
+    beside = _MARGIN * float((high - low).max())
+    (x0, y0), (x1, y1) = low - beside + 0.5, high + beside + 0.5
+    return float(x0), float(y0), float(x1), float(y1)
 
 
 def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
