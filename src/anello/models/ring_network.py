@@ -116,13 +116,16 @@ def _part_around(box: Roi, seen: RingEvidence) -> _Part:
 
 def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
     """The photo under the grid, averaged over areas where it is finer; continued at its borders."""
-    scale = float(photo_from_grid[0, 0])
+    scale, first = float(photo_from_grid[0, 0]), photo_from_grid[:, 2]
     if scale > 1:
+        x0, y0 = np.maximum(np.floor(first - scale), 0).astype(int)
+        x1, y1 = np.ceil(first + scale * size).astype(int) + 1
+        pixels = pixels[y0:y1, x0:x1]
         sides = max(1, round(pixels.shape[1] / scale)), max(1, round(pixels.shape[0] / scale))
         copy = cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA)
         ratio = np.array([copy.shape[1] / pixels.shape[1], copy.shape[0] / pixels.shape[0]])
         place = photo_from_grid * ratio[:, None]
-        place[:, 2] = (photo_from_grid[:, 2] + 0.5) * ratio - 0.5
+        place[:, 2] = (first - (x0, y0) + 0.5) * ratio - 0.5
         pixels, photo_from_grid = np.asarray(copy, np.uint8), place
     way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     square = cv2.warpAffine(
