@@ -69,7 +69,9 @@ def test_normals_are_unit_and_face_the_viewer() -> None:
 def _shouldered() -> Hoop:
     azimuth = np.radians(np.linspace(-75, 75, 51))
     growth = np.cos(azimuth) ** 2
-    return Hoop(170.0, 200.0, 70.0, Shoulders(azimuth, 200 + 30 * growth, 35 + 40 * growth), 0.2)
+    return Hoop(
+        170.0, 200.0, 70.0, Shoulders(azimuth, 200 + 30 * growth, 35 + 40 * growth, 0 * growth), 0.2
+    )
 
 
 @pytest.mark.parametrize("elevation_deg", [12, 25])
@@ -81,13 +83,33 @@ def test_shoulders_are_seen_where_they_are(elevation_deg: float) -> None:
     back_y = seen.r * np.cos(seen.azimuth) * np.sin(elevation) - seen.a * np.cos(elevation)
     assert np.median(np.hypot(back_x - x, back_y - y)[seen.visible]) < 0.1
     near = seen.visible & (np.abs(seen.azimuth) < 1.2)
-    outer, half = hoop.grown(seen.azimuth[near].astype(np.float64))
+    outer, half, _ = hoop.grown(seen.azimuth[near].astype(np.float64))
     assert (seen.r[near] < outer + 1).mean() > 0.995  # between columns of the table
     assert (np.abs(seen.a[near]) < half + 1).mean() > 0.995
     # They turn with the head: widest there, and as wide as they were said to be.
     widest = np.abs(seen.a[near]).argmax()
     assert np.abs(seen.a[near]).max() == pytest.approx(75, abs=2)
     assert seen.azimuth[near][widest] == pytest.approx(0.2, abs=0.15)
+
+
+@pytest.mark.parametrize("elevation_deg", [12, 25])
+def test_a_band_that_swerves_is_seen_where_it_is(elevation_deg: float) -> None:
+    azimuth = np.radians(np.linspace(-75, 75, 51))
+    middle = -50 * np.clip(1 - np.abs(azimuth), 0, 1)
+    same = np.ones_like(azimuth)
+    hoop = Hoop(170.0, 200.0, 40.0, Shoulders(azimuth, 200 * same, 20 * same, middle))
+    elevation = np.radians(elevation_deg)
+    x, y = _samples()
+    seen = see_hoop(hoop, elevation, x, y)
+    back_x = seen.r * np.sin(seen.azimuth)
+    back_y = seen.r * np.cos(seen.azimuth) * np.sin(elevation) - seen.a * np.cos(elevation)
+    assert np.median(np.hypot(back_x - x, back_y - y)[seen.visible]) < 0.1
+    near = seen.visible & (np.abs(seen.azimuth) < 1.2)
+    off = seen.a[near] - np.interp(seen.azimuth[near], azimuth, middle)
+    assert (np.abs(off) < 22).mean() > 0.99
+    assert off.max() == pytest.approx(20, abs=1)
+    assert off.min() < -15  # its far edge is rounded away
+    assert hoop.largest == pytest.approx((200.0, 70.0), rel=1e-3)
 
 
 def test_another_size_keeps_the_metal_and_the_lengths_along_it() -> None:

@@ -13,12 +13,19 @@ from anello.imaging.shoulders import fit_shoulders
 Growth = Callable[[np.ndarray], np.ndarray]
 
 
-def _drawn(shape: RingShape, outer: Growth, half: Growth, size: int = 560) -> Cutout:
-    """The whole ring's silhouette; outer radius and half-width by azimuth from the head."""
+def _level(azimuth: np.ndarray) -> np.ndarray:
+    return np.zeros_like(azimuth)
+
+
+def _drawn(
+    shape: RingShape, outer: Growth, half: Growth, middle: Growth = _level, size: int = 560
+) -> Cutout:
+    """The whole ring's silhouette; outer radius, half-width and middle line by azimuth from the
+    head."""
     alpha = np.zeros((size, size), np.uint8)
     e, head = np.radians(shape.elevation_deg), np.radians(shape.head_deg)
     azimuth = np.radians(np.arange(-180, 180, 0.1))
-    radius, reach = outer(np.abs(azimuth - head)), half(np.abs(azimuth - head))
+    radius, reach, off = (of(np.abs(azimuth - head)) for of in (outer, half, middle))
     # Edges are rounded by a little, as the fit expects of metal.
     bore = shape.inner_radius_px + 0.04 * shape.outer_radius_px
     for out in np.linspace(0, 1, 60):
@@ -26,7 +33,7 @@ def _drawn(shape: RingShape, outer: Growth, half: Growth, size: int = 560) -> Cu
         crown = reach - 0.04 * shape.outer_radius_px * out
         for along in np.linspace(-1, 1, 200) if out in (0.0, 1.0) else (-1.0, 1.0):
             x = r * np.sin(azimuth)
-            y = r * np.cos(azimuth) * np.sin(e) - along * crown * np.cos(e)
+            y = r * np.cos(azimuth) * np.sin(e) - (along * crown + off) * np.cos(e)
             column = np.round(shape.centre_xy[0] + x).astype(int)
             row = np.round(shape.centre_xy[1] - y).astype(int)
             alpha[row, column] = 255
@@ -82,6 +89,33 @@ def test_a_gallery_under_the_head_is_no_shoulder() -> None:
     found = fit_shoulders(_drawn(shape, outer, half), shape)
     widest = shape.band_width_px / 2 if found is None else found.half_width.max()
     assert widest < shape.band_width_px / 2 + 12
+
+
+@pytest.mark.parametrize("elevation_deg", [30.0, 45.0])
+@pytest.mark.parametrize("swerve", [-70.0, -35.0, 40.0])
+@pytest.mark.parametrize("head_deg", [0.0, 12.0])
+def test_a_wishbone_swerves_as_far_as_it_does(
+    elevation_deg: float, swerve: float, head_deg: float
+) -> None:
+    shape = _shape(elevation_deg=elevation_deg, head_deg=head_deg)
+
+    def middle(azimuth: np.ndarray) -> np.ndarray:
+        return swerve * np.clip(1 - azimuth / np.radians(60), 0, 1)
+
+    found = fit_shoulders(_drawn(shape, *_grown(shape, 0, 0), middle), shape)
+    assert found is not None
+    clear = np.abs(found.from_head) < np.radians(45)
+    off = found.middle[clear] - middle(np.abs(found.from_head[clear]))
+    assert np.abs(off).max() < 0.06 * shape.outer_radius_px
+    np.testing.assert_allclose(found.half_width, shape.band_width_px / 2)
+
+
+@pytest.mark.parametrize(("thicker", "wider"), [(40.0, 0.0), (0.0, 50.0), (30.0, 40.0)])
+def test_a_band_that_grows_does_not_swerve(thicker: float, wider: float) -> None:
+    shape = _shape(elevation_deg=40.0)
+    found = fit_shoulders(_drawn(shape, *_grown(shape, thicker, wider)), shape)
+    assert found is not None
+    assert not found.middle.any()
 
 
 def test_views_that_do_not_tell_give_none() -> None:

@@ -183,12 +183,13 @@ def _head_columns(
     r_o = WORKING_RADIUS
     se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
     azimuth = np.linspace(-np.pi / 2, np.pi / 2, 181)
-    outer, half = (v * scale for v in shape.hoop.grown(azimuth))
+    outer, half, middle = (v * scale for v in shape.hoop.grown(azimuth))
 
     def rim(over: float) -> Float:
         radius = outer + over * r_o
         across = np.maximum.accumulate(radius * np.sin(azimuth))
-        return np.asarray(np.interp(x[0], across, radius * np.cos(azimuth) * se + half * ce, 0, 0))
+        y = radius * np.cos(azimuth) * se + (half - middle) * ce
+        return np.asarray(np.interp(x[0], across, y, 0, 0))
 
     rises = alpha & (y > np.maximum(rim(MIN_EXCESS), 0)) & (y > 0)
     count, _, stats, _ = cv2.connectedComponentsWithStats(rises.astype(np.uint8))

@@ -28,15 +28,17 @@ _PROFILE, _AZIMUTHS = 33, 91
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shoulders:
-    """How the band grows towards the head, in the hoop's unit.
+    """How the band grows towards the head, or swerves there, in the hoop's unit.
 
     from_head : (N,) azimuth about the hoop's axis from the head, radians, from one side to the
-    other. outer_radius, half_width : (N,) of the band there.
+    other. outer_radius, half_width : (N,) of the band there. middle : (N,) how far its middle line
+    lies towards the near rim.
     """
 
     from_head: Float64
     outer_radius: Float64
     half_width: Float64
+    middle: Float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,15 +61,16 @@ class Hoop:
                 shoulders.from_head / (1 + lift / self.outer_radius),
                 shoulders.outer_radius + lift,
                 shoulders.half_width,
+                shoulders.middle,
             )
         radii = self.inner_radius + lift, self.outer_radius + lift
         return Hoop(*radii, self.width, shoulders, head_azimuth)
 
     @property
     def largest(self) -> tuple[float, float]:
-        """Outer radius and half-width where they are greatest."""
-        outer, half = self.grown(np.linspace(-pi / 2, pi / 2, _AZIMUTHS))
-        return float(outer.max()), float(half.max())
+        """Outer radius, and reach along the axis from the hoop's plane, where they are greatest."""
+        outer, half, middle = self.grown(np.linspace(-pi / 2, pi / 2, _AZIMUTHS))
+        return float(outer.max()), float((half + np.abs(middle)).max())
 
     def profile(self) -> tuple[Float64, Float64]:
         """Around the outside of the cross-section, from the far skin to the near skin: how far out
@@ -77,17 +80,18 @@ class Hoop:
         along = np.sign(angle) * np.abs(np.sin(angle)) ** power
         return np.cos(angle).clip(0) ** power, along
 
-    def grown(self, azimuth: Float64) -> tuple[Float64, Float64]:
-        """Outer radius and half-width at azimuths from the visible top."""
+    def grown(self, azimuth: Float64) -> tuple[Float64, Float64, Float64]:
+        """Outer radius, half-width and middle line at azimuths from the visible top."""
+        level = np.zeros_like(azimuth)
         if self.shoulders is None:
-            same = np.ones_like(azimuth)
-            return self.outer_radius * same, self.width / 2 * same
+            return self.outer_radius + level, self.width / 2 + level, level
         at, from_head = self.shoulders.from_head, azimuth - self.head_azimuth
         outer, half = self.shoulders.outer_radius, self.shoulders.half_width
         shank = self.outer_radius, self.width / 2
         return (
             np.interp(from_head, at, outer, shank[0], shank[0]),
             np.interp(from_head, at, half, shank[1], shank[1]),
+            np.interp(from_head, at, self.shoulders.middle, 0, 0),
         )
 
 
@@ -160,9 +164,9 @@ def _runs(hoop: Hoop, t: Float64) -> tuple[Float64, Mask]:
     g, a and the normal's axial and radial parts, and (columns, n) how much of that there is."""
     out, axial = hoop.profile()
     azimuth = np.linspace(-pi / 2, pi / 2, _AZIMUTHS)
-    outer, half = hoop.grown(azimuth)
+    outer, half, middle = hoop.grown(azimuth)
     r = hoop.inner_radius + out[:, None] * (outer - hoop.inner_radius)
-    a = axial[:, None] * half
+    a = axial[:, None] * half + middle
     slope_r, slope_a = np.gradient(r, axis=0), np.gradient(a, axis=0)
     length = np.maximum(np.hypot(slope_r, slope_a), 1e-9)
     facts = np.stack([r * np.cos(azimuth), a, -slope_r / length, slope_a / length], -1)

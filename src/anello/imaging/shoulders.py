@@ -1,4 +1,4 @@
-"""The shoulders of a ring: how its band grows wider and thicker towards the head.
+"""The shoulders of a ring: how its band grows wider and thicker towards the head, or swerves.
 
 In a three-quarter photo the opening's upper edge is the near edge of the band and the silhouette is
 its far edge. At azimuth t from the visible top and elevation e they lie at
@@ -7,6 +7,9 @@ its far edge. At azimuth t from the visible top and elevation e they lie at
 
 so the first tells the half-width h there, and with it the second the outer radius R. Rings are
 nearly the same on both sides of their head; what only one side has is taken for a part of the head.
+
+A wishbone or a wave is as wide as its shank all the way, but its middle line leaves the hoop's
+plane: both edges are off by as much, and the same way.
 """
 
 from __future__ import annotations
@@ -49,6 +52,13 @@ but a head's own flank or the gallery under it."""
 LEAST_CHANGE = 0.035
 """Outer radii by which width or thickness must grow, or it may be the fit's own error."""
 
+LEAST_SWERVE = 0.1
+"""Outer radii by which a band's middle line must leave the hoop's plane to be no misfit."""
+
+KEEPS_WIDTH, SEEN_AS_WIDE = 0.07, 0.8
+"""Outer radii within which a band that swerves is as wide as its shank, and over which share of the
+clear azimuths: a head is wider."""
+
 
 def upright_silhouette(cutout: Cutout, shape: RingShape, scale: float) -> tuple[Mask, Float, Float]:
     """The silhouette with the hoop's visible top upwards, and x right, y up of its pixels."""
@@ -79,6 +89,13 @@ def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
     from_head = azimuth = np.radians(np.arange(-FARTHEST_DEG, FARTHEST_DEG + 1, STEP_DEG))
     shank = shape.band_width_px * scale / 2
     half = _half_widths(solid, azimuth, shape, scale)
+    middle = _swerve(solid, azimuth, half, shape, scale)
+    if middle is not None:
+        middle = np.interp(from_head + np.radians(shape.head_deg), azimuth, middle)
+        same = np.ones_like(middle)
+        return Shoulders(
+            from_head, WORKING_RADIUS / scale * same, shank / scale * same, middle / scale
+        )
     both = from_head[:, None] * [1, -1] + np.radians(shape.head_deg)
     half = _agreed(np.interp(both, azimuth, half, left=np.nan, right=np.nan))
     half = _smooth(np.where(np.isfinite(half), half, shank))
@@ -95,7 +112,7 @@ def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
     grown = max(float(half.max()) - shank, float(outer.max()) - WORKING_RADIUS)
     if grown < LEAST_CHANGE * WORKING_RADIUS:
         return None
-    return Shoulders(from_head, outer / scale, half / scale)
+    return Shoulders(from_head, outer / scale, half / scale, np.zeros_like(half))
 
 
 def _half_widths(solid: Mask, azimuth: Float64, shape: RingShape, scale: float) -> Float64:
@@ -111,15 +128,41 @@ def _half_widths(solid: Mask, azimuth: Float64, shape: RingShape, scale: float) 
     return half
 
 
+def _swerve(
+    solid: Mask, azimuth: Float64, near: Float64, shape: RingShape, scale: float
+) -> Float64 | None:
+    """(N,) how far the band's middle line lies towards the near rim, working px; None where both
+    edges do not say so. near : (N,) where the near edge lies."""
+    se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
+    shank = shape.band_width_px * scale / 2
+    x = WORKING_RADIUS * np.sin(azimuth)
+    y = _tops(solid, x)
+    far = (y - WORKING_RADIUS * np.cos(azimuth) * se) / ce + SEEN_CROWN * WORKING_RADIUS
+    middle, half = (near - far) / 2, (near + far) / 2
+    as_wide = np.abs(half - shank) < KEEPS_WIDTH * WORKING_RADIUS
+    middle = np.where(as_wide, middle, 0.0)
+    clear = np.abs(azimuth) < np.radians(CLEAR_DEG)
+    least = LEAST_SWERVE * WORKING_RADIUS
+    if as_wide[clear].mean() < SEEN_AS_WIDE or np.abs(middle[clear]).max() < least:
+        return None
+    known = (FARTHEST_DEG - np.degrees(np.abs(azimuth))) / (FARTHEST_DEG - CLEAR_DEG)
+    return np.asarray(_smooth(middle) * np.clip(known, 0, 1), np.float64)
+
+
+def _tops(solid: Mask, x: Float64) -> Float64:
+    """(N,) y of the silhouette above the hoop's middle at x; NaN where there is none."""
+    centre = solid.shape[0] // 2
+    columns = solid[: centre + 1, centre + np.round(x).astype(int)]
+    return np.where(columns.any(0), centre - columns.argmax(0) + 0.5, np.nan)
+
+
 def _outer_radii(
     solid: Mask, from_head: Float64, both: Float64, half: Float64, shape: RingShape
 ) -> Float64:
     """(N,) outer radius by the silhouette, up to where the head's own flank begins, working px."""
     se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
-    middle = solid.shape[0] // 2
     t = np.arange(-1.5 * WORKING_RADIUS, 1.5 * WORKING_RADIUS + 1)
-    columns = solid[: middle + 1, middle + t.astype(int)]
-    top = np.where(columns.any(0), middle - columns.argmax(0) + 0.5, np.nan)
+    top = _tops(solid, t)
     crown = np.maximum(half - SEEN_CROWN * WORKING_RADIUS, 0.3 * half)
     found = np.full(both.shape, np.nan)
     for side in range(2):

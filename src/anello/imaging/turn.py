@@ -307,10 +307,10 @@ def _is_wall(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.boo
     """Whether the product photo can show the head's wall at x, y: over the near half of the hoop,
     or hanging a little into the opening; not the band itself, nor its inside farther down."""
     se, ce = sin(shop.elevation), cos(shop.elevation)
-    outer, half = shape.hoop.grown(np.arcsin(np.clip(x / shape.outer_radius_px, -1, 1)))
-    half *= ce
-    far = np.sqrt(np.maximum(outer**2 - x**2, 0)) * se + half
-    near = np.sqrt(np.maximum(shape.inner_radius_px**2 - x**2, 0)) * se - half
+    azimuth = np.arcsin(np.clip(x / shape.outer_radius_px, -1, 1))
+    outer, half, middle = shape.hoop.grown(azimuth)
+    far = np.sqrt(np.maximum(outer**2 - x**2, 0)) * se + (half - middle) * ce
+    near = np.sqrt(np.maximum(shape.inner_radius_px**2 - x**2, 0)) * se - (half + middle) * ce
     return np.asarray((y > far) | ((y < near) & (y > near - OVERHANG * shape.outer_radius_px)))
 
 
