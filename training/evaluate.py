@@ -4,9 +4,9 @@
     python training/evaluate.py sheet --photos FOLDER [--out sheet]
 
 `table` compares with known alphas (validation shards, the bench's scenes) and with points marked by
-hand on real photos; `sheet` draws photo and cut-outs side by side, to be judged by eye. Runs on the
-package and its runtime; PyTorch is not needed. U^2-Net is compared with where its ONNX file and
-onnxruntime are there (`--u2netp FILE`).
+hand on real photos, as they are and made worse (`worse.py`); `sheet` draws photo and cut-outs side
+by side, to be judged by eye. Runs on the package and its runtime; PyTorch is not needed. U^2-Net is
+compared with where its ONNX file and onnxruntime are there (`--u2netp FILE`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 from augment import photographed, recomposed
 from data import CACHE, Item, Picture, Rings
+from worse import UNMOVED, WORSE, Way
 
 from anello.imaging.matting import Cutout, cut_out
 from anello.imaging.ring import fit_ring
@@ -198,37 +199,46 @@ def contact_error(found: Any, truth: Any) -> float:
 
 
 def print_marks(methods: dict[str, Method], options: argparse.Namespace) -> None:
-    """Shares of the marked points that came out right, and of photos with every point right."""
+    """What became of the marked points, on the photos as they are and made worse in ten ways."""
     marks = json.loads(options.marks.read_text())
-    print(f"\n{'marked photos':14}" + "".join(f"{n:>11}" for n in ("ring", "opening", "ground")))
+    photos = {stem: read(next(options.photos.glob(f"{stem}.*"))) for stem in sorted(marks)}
+    kinds = ("ring", "opening", "ground", "photos", "contacts", "refused")
+    print(f"\n{'marked photos':16}{'method':12}" + "".join(f"{kind:>11}" for kind in kinds))
+    unchanged: dict[str, Way] = {"as they are": lambda rgb: (rgb, UNMOVED)}
     for method, cut in methods.items():
-        right: dict[str, list[bool]] = {"ring": [], "opening": [], "ground": []}
-        whole, contacts, wrong = [], [], []
-        for stem, mark in sorted(marks.items()):
-            rgb = read(next(options.photos.glob(f"{stem}.*")))
-            found = cut(rgb)
-            alpha = np.zeros(rgb.shape[:2], np.uint8) if found is None else found.alpha
-            here = {kind: _right(alpha, mark.get(kind, []), kind == "ring") for kind in right}
-            for kind, values in here.items():
-                right[kind] += values
-            whole.append(all(all(values) for values in here.values()))
-            if not whole[-1]:
-                bad = {
-                    kind: values.count(False) for kind, values in here.items() if not all(values)
-                }
-                wrong.append(f"{stem} {bad}" if found else f"{stem} refused")
-            if mark.get("contacts") and mark.get("view") == "three-quarter":
-                points = None if found is None else found.contacts_xy
-                off = 9.0 if points is None else contact_error(points, mark["contacts"])
-                contacts.append(off)
-        print(
-            f"{method:14}"
-            + "".join(f"{np.mean(values):11.3f}" for values in right.values())
-            + f"  whole {np.mean(whole):.2f} of {len(whole)}, contacts within 4 %: "
-            + f"{np.mean(np.array(contacts) < 0.04):.2f} of {len(contacts)} (median "
-            + f"{np.median(contacts):.3f})"
-        )
-        print("   " + "; ".join(wrong))
+        figures = []
+        for name, way in (unchanged | WORSE).items():
+            figures.append(_marked(cut, photos, marks, way))
+            print(f"{name:16}{method:12}" + "".join(f"{v:11.3f}" for v in figures[-1]))
+        mean = np.mean(figures, axis=0)
+        print(f"{'all of these':16}{method:12}" + "".join(f"{v:11.3f}" for v in mean))
+
+
+def _marked(
+    cut: Method, photos: dict[str, Picture], marks: dict[str, Any], way: Way
+) -> list[float]:
+    """Shares of the marked points that came out right, of photos with every point right, of contact
+    points within 4 % of the opening's length, and of photos that were refused."""
+    right: dict[str, list[bool]] = {"ring": [], "opening": [], "ground": []}
+    whole, contacts, refused = [], [], []
+    for stem, rgb in photos.items():
+        worse, moved = way(rgb)
+
+        def there(points: Any, moved: Any = moved) -> Any:
+            return np.asarray(points, float).reshape(-1, 2) @ moved[:, :2].T + moved[:, 2]
+
+        mark, found = marks[stem], cut(worse)
+        alpha = np.zeros(worse.shape[:2], np.uint8) if found is None else found.alpha
+        here = {k: _right(alpha, there(mark.get(k, [])), k == "ring") for k in right}
+        for kind, values in here.items():
+            right[kind] += values
+        whole.append(all(all(values) for values in here.values()))
+        refused.append(found is None)
+        if mark.get("contacts") and mark.get("view") == "three-quarter":
+            points = None if found is None else found.contacts_xy
+            off = 9.0 if points is None else contact_error(points, there(mark["contacts"]))
+            contacts.append(off < 0.04)
+    return [float(np.mean(v)) for v in (*right.values(), whole, contacts, refused)]
 
 
 def _right(alpha: Picture, points: Any, opaque: bool) -> list[bool]:

@@ -22,7 +22,7 @@ from anello.imaging.view import View
 MIN_EXCESS = 0.07
 """How far, in outer radii, the silhouette must leave the hoop's to be a head and not a bead."""
 
-MIN_AREA = 0.02
+MIN_AREA = 0.01
 """Least area, in squared outer radii, of that excess."""
 
 ASPECT_RANGE = (0.35, 1.05)

@@ -28,9 +28,9 @@ from anello.imaging.matting import Cutout
 
 ViewClass = Literal["three_quarter", "face", "top", "side"]
 
-LEAST_HEAD, CLEAR_HEAD = 0.012, 0.07
-"""Share of the silhouette that must stick out of the hoop's to be a head: on the upper side of the
-picture, and on the lower one."""
+LEAST_HEAD, CLEAR_HEAD = 0.012, 0.05
+"""Share of the silhouette that must stick out of the hoop's to be a head, and to tell which side of
+a good fit is up."""
 BLUNT_ENDS, LONG_RING = 0.35, 1.9
 """Thickness of a top view's ends over its length, and length over breadth (standard deviations),
 from which the long axis gives the line of the contact points."""
@@ -254,19 +254,16 @@ def _outline_of_all_enclosed(solid: Mask, opening_px: int) -> Float64 | None:
 
 
 def _turned_up(hoop: Hoop, solid: Mask, clues: Clues | None = None) -> Hoop:
-    """``up`` towards the near half of the band or the head, else upwards in the picture."""
+    """``up`` towards a clear head or the near half of the band, else upwards in the picture."""
+    found = _sticking_out(hoop, solid)
+    # What sticks out of a poor fit is more often the rest of a reflection than a head.
+    if found is not None and found[1] > CLEAR_HEAD and hoop.cost < DOUBTFUL_COST:
+        return _turned(hoop, found[0][1] < 0)
     if clues is not None and clues.up_xy is not None:
         along = float(clues.up_xy @ [np.sin(hoop.turn_rad), -np.cos(hoop.turn_rad)])
         if abs(along) > CLEARLY_UP:
             return _turned(hoop, along < 0)
-    flip = bool(np.cos(hoop.turn_rad) < 0)
-    found = _sticking_out(hoop, solid)
-    if found is not None:
-        (_, centre_v), share = found
-        # What sticks out below is more often the rest of a reflection than a head.
-        if share > CLEAR_HEAD and hoop.cost < POOR_COST:
-            flip = centre_v < 0
-    return _turned(hoop, flip)
+    return _turned(hoop, bool(np.cos(hoop.turn_rad) < 0))
 
 
 def _turned(hoop: Hoop, flip: bool) -> Hoop:
