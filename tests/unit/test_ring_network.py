@@ -60,6 +60,19 @@ def test_a_small_ring_in_a_large_picture_is_looked_at_again(name: str) -> None:
     assert iou(ring_of(evidence, truth.shape), truth) > 0.8
 
 
+@pytest.mark.parametrize("light", [(1.0, 0.85, 0.6), (0.5, 0.5, 0.5), (0.6, 0.8, 1.0)])
+@pytest.mark.parametrize("name", NAMES)
+def test_dim_and_coloured_light_makes_no_other_ring(
+    name: str, light: tuple[float, float, float]
+) -> None:
+    picture, alpha = read(name)
+    dimmed = (picture * (0.9 * np.array(light))).astype(np.uint8)
+    evidence = load_ring_network().look(dimmed)
+    assert evidence.shows_ring
+    as_it_is = ring_of(load_ring_network().look(picture), alpha.shape)
+    assert iou(ring_of(evidence, alpha.shape), as_it_is) > 0.97
+
+
 def test_nothing_is_seen_on_an_empty_ground() -> None:
     for level in (0, 128, 255):
         evidence = load_ring_network().look(np.full((300, 400, 3), level, np.uint8))

@@ -22,6 +22,10 @@ _FILLS = 0.66
 """A ring this large in the look's square, of its side, needs no closer one."""
 _CLOSER_LOOKS = 3
 """At most: of a tiny ring the first sees more than the ring, or only a part of it."""
+_LIGHTEST, _WHITE = 99.0, 250.0
+"""Percentile of a channel that is made so light."""
+_LEAST_GAIN, _MOST_GAIN = 1.25, 2.5
+"""Gain of a channel from which light is clearly dim or coloured, and the largest that is given."""
 _MIN_CONTACT = 0.15
 """Score of a point below which there is none."""
 _POINT_APART = 3
@@ -74,7 +78,7 @@ class RingNetwork:
         middle = np.array([x0 + x1 - 1, y0 + y1 - 1]) / 2
         photo_from_grid = np.array([[scale, 0, 0], [0, scale, 0]], np.float64)
         photo_from_grid[:, 2] = middle - scale * (size - 1) / 2
-        square = _sampled(pixels, photo_from_grid, size)
+        square = _balanced(_sampled(pixels, photo_from_grid, size))
         planes, heat, whole = self._network.run(square)
         planes, heat, whole = planes[0], heat[0], whole[0]
         cell = size / heat.shape[0]
@@ -132,6 +136,17 @@ def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
         pixels, photo_from_grid, (size, size), flags=way, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(square, np.uint8)
+
+
+def _balanced(square: Bytes) -> Bytes:
+    """Photos in clearly dim or coloured light, with the lightest of each channel nearly white as in
+    the pictures that the network learned from."""
+    lightest = np.percentile(square[::4, ::4].reshape(-1, 3), _LIGHTEST, axis=0)
+    gain = np.clip(_WHITE / np.maximum(lightest, 1), 1, _MOST_GAIN)
+    if gain.max() < _LEAST_GAIN:
+        return square
+    table = np.clip(np.arange(256)[:, None] * gain + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(square, table[None]), np.uint8)
 
 
 def _peaks(heat: Float, n: int) -> tuple[Float64, Float64]:
