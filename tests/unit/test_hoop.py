@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anello.imaging.hoop import Hoop, Shoulders, see_hoop
+from anello.imaging.hoop import Hoop, HoopView, Shoulders, see_hoop
 
 HOOP = Hoop(inner_radius=170.0, outer_radius=200.0, width=70.0)
 
@@ -74,15 +74,21 @@ def _shouldered() -> Hoop:
     )
 
 
-@pytest.mark.parametrize("elevation_deg", [12, 25])
-def test_shoulders_are_seen_where_they_are(elevation_deg: float) -> None:
-    elevation, hoop = np.radians(elevation_deg), _shouldered()
+def _seen_in_place(hoop: Hoop, elevation: float) -> tuple[HoopView, np.ndarray]:
+    """What the camera sees, having checked that it lies where it is seen; and what of it is near
+    the visible top."""
     x, y = _samples()
     seen = see_hoop(hoop, elevation, x, y)
     back_x = seen.r * np.sin(seen.azimuth)
     back_y = seen.r * np.cos(seen.azimuth) * np.sin(elevation) - seen.a * np.cos(elevation)
     assert np.median(np.hypot(back_x - x, back_y - y)[seen.visible]) < 0.1
-    near = seen.visible & (np.abs(seen.azimuth) < 1.2)
+    return seen, seen.visible & (np.abs(seen.azimuth) < 1.2)
+
+
+@pytest.mark.parametrize("elevation_deg", [12, 25])
+def test_shoulders_are_seen_where_they_are(elevation_deg: float) -> None:
+    elevation, hoop = np.radians(elevation_deg), _shouldered()
+    seen, near = _seen_in_place(hoop, elevation)
     outer, half, _ = hoop.grown(seen.azimuth[near].astype(np.float64))
     assert (seen.r[near] < outer + 1).mean() > 0.995  # between columns of the table
     assert (np.abs(seen.a[near]) < half + 1).mean() > 0.995
@@ -99,12 +105,7 @@ def test_a_band_that_swerves_is_seen_where_it_is(elevation_deg: float) -> None:
     same = np.ones_like(azimuth)
     hoop = Hoop(170.0, 200.0, 40.0, Shoulders(azimuth, 200 * same, 20 * same, middle))
     elevation = np.radians(elevation_deg)
-    x, y = _samples()
-    seen = see_hoop(hoop, elevation, x, y)
-    back_x = seen.r * np.sin(seen.azimuth)
-    back_y = seen.r * np.cos(seen.azimuth) * np.sin(elevation) - seen.a * np.cos(elevation)
-    assert np.median(np.hypot(back_x - x, back_y - y)[seen.visible]) < 0.1
-    near = seen.visible & (np.abs(seen.azimuth) < 1.2)
+    seen, near = _seen_in_place(hoop, elevation)
     off = seen.a[near] - np.interp(seen.azimuth[near], azimuth, middle)
     assert (np.abs(off) < 22).mean() > 0.99
     assert off.max() == pytest.approx(20, abs=1)

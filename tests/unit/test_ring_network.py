@@ -11,6 +11,7 @@ import pytest
 
 from anello.imaging.evidence import RingEvidence
 from anello.models import load_ring_network
+from anello.models.ring_network import _sampled
 
 SCENES = Path(__file__).parent.parent / "scenes" / "rings"
 NAMES = ("solitaire_on_white", "slim_band", "halo")
@@ -83,6 +84,17 @@ def test_nothing_is_seen_on_an_empty_ground() -> None:
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 900, 3), (2000, 3, 3)])
 def test_pictures_of_any_shape_end_well(shape: tuple[int, ...]) -> None:
     assert not load_ring_network().look(np.full(shape, 200, np.uint8)).shows_ring
+
+
+@pytest.mark.parametrize(("shift", "column"), [(-5000.0, 0), (5000.0, -1)])
+def test_a_look_beyond_the_photo_shows_its_border(shift: float, column: int) -> None:
+    picture = read("halo")[0]
+    grid = np.array([[3.0, 0, shift], [0, 3.0, 0]])
+    seen = _sampled(picture, grid, 256)
+    border = cv2.resize(picture[:, [column]], (1, len(picture) // 3), interpolation=cv2.INTER_AREA)
+    inside = slice(2, len(border) - 2)
+    off = seen[inside].astype(int) - border[inside]
+    assert np.abs(off).max() <= 8
 
 
 def test_threads_that_share_it_see_the_same() -> None:

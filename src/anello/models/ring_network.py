@@ -122,8 +122,10 @@ def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
     """The photo under the grid, averaged over areas where it is finer; continued at its borders."""
     scale, first = float(photo_from_grid[0, 0]), photo_from_grid[:, 2]
     if scale > 1:
-        x0, y0 = np.maximum(np.floor(first - scale), 0).astype(int)
-        x1, y1 = np.ceil(first + scale * size).astype(int) + 1
+        # At least the border, which goes on beyond the photo.
+        last = np.array([pixels.shape[1] - 1, pixels.shape[0] - 1])
+        x0, y0 = np.clip(np.floor(first - scale), 0, last).astype(int)
+        x1, y1 = np.clip(np.ceil(first + scale * size), 0, last).astype(int) + 1
         pixels = pixels[y0:y1, x0:x1]
         sides = max(1, round(pixels.shape[1] / scale)), max(1, round(pixels.shape[0] / scale))
         copy = cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA)
