@@ -10,7 +10,7 @@ import pytest
 from drawn_hoops import DrawnHoop, draw_hoop, plain_ground
 
 from anello.imaging.evidence import Clues
-from anello.imaging.matting import cut_out_by_mask
+from anello.imaging.matting import Cutout, cut_out_by_mask
 from anello.imaging.ring import RingShape, fit_ring
 
 
@@ -220,3 +220,48 @@ def test_ends_that_were_seen_hold_a_hoop_whose_silhouette_misleads() -> None:
 
     assert off(seen.contact_xy) < 0.04
     assert off(seen.contact_xy) < off(blind.contact_xy)
+
+
+TWO_BLOBS = ((80.0, 120), (-75.0, 110))
+"""Azimuth and radius of what hides so much of a hoop that its outlines fit none."""
+
+
+def covered_hoop(blobs: tuple[tuple[float, int], ...]) -> tuple[DrawnHoop, Cutout]:
+    hoop = DrawnHoop(rotation_deg=-30, width=40)
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    for azimuth, radius in blobs:
+        place = np.round(hoop.points(hoop.outer, np.deg2rad([azimuth]), 0.0)[0]).astype(int)
+        for layer, paint in ((alpha, 255), (picture, (150, 20, 40))):
+            cv2.circle(layer, place.tolist(), radius, paint, -1)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    return hoop, cutout
+
+
+def ends_of(cutout: Cutout, clues: Clues | None) -> np.ndarray:
+    shape = fit_ring(replace(cutout, clues=clues))
+    assert shape is not None
+    assert shape.contact_xy is not None
+    return shape.contact_xy
+
+
+def test_ends_that_were_seen_stand_in_for_a_fit_in_doubt() -> None:
+    hoop, cutout = covered_hoop(TWO_BLOBS)
+    far = 0.1 * 2 * hoop.inner
+    assert np.linalg.norm(ends_of(cutout, None) - hoop.contact_xy, axis=1).max() > far
+    seen = ends_of(cutout, Clues(hoop.contact_xy, 0.4))
+    assert np.allclose(seen, hoop.contact_xy, atol=1)
+
+
+@pytest.mark.parametrize("blobs", [(), TWO_BLOBS])
+@pytest.mark.parametrize(
+    ("moved", "score"),
+    [([[60, -40], [0, 0]], 0.4), ([[0, -120], [0, -120]], 0.4), ([[30, 20], [-20, 30]], 0.2)],
+)
+def test_ends_that_no_hoop_has_or_that_were_hardly_seen_are_not_believed(
+    blobs: tuple[tuple[float, int], ...], moved: list[list[int]], score: float
+) -> None:
+    hoop, cutout = covered_hoop(blobs)
+    given = hoop.contact_xy + moved
+    found = ends_of(cutout, Clues(given, score))
+    assert np.linalg.norm(found - given, axis=1).max() > 0.05 * 2 * hoop.inner

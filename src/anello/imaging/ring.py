@@ -50,10 +50,15 @@ the bore and the silhouette narrower than the outermost circle; and a cut-out of
 little from both. Measured on the bench's product photos."""
 GIVEN = ("alpha", "mask", "as-is")
 """Methods of a cut-out whose silhouette came with the picture."""
-DOUBTFUL_COST, CLEAR_ENDS, COST_PER_SCORE, ENDS_APART = 1.35, 0.33, 3.0, 0.05
-"""Cost of a hoop's fit (see ``Hoop.cost``) and score of the rim's ends as seen from which the ends
-are believed rather than the outlines, by how much better a fit they outdo the more clearly they
-were seen, and how much of the opening's length the two must lie apart."""
+DOUBTFUL_COST = 1.3
+"""Cost of a hoop's fit (see ``Hoop.cost``) from which it is in doubt."""
+FAINT_ENDS, USUAL_ENDS, ENDS_APART = 0.24, 0.36, 0.05
+"""Score below which the rim's ends as seen say nothing, their usual score, and how much of the
+opening's length they must lie off a fit's ends to say something else."""
+FOR_DOUBT, FOR_SCORE, NO_HOOP_COST = 4.0, 5.0, 4.0
+"""How much more than the fit to the outlines one to the ends may cost, for every unit that the
+former costs over ``DOUBTFUL_COST`` and every unit that the ends' score is over the usual; and the
+cost of ends that no hoop has."""
 ANCHORS_APART = 0.15
 """How far from a fit's contact points, over the opening's length, given ones may lie and only move
 it; farther off, it is the fit that is wrong."""
@@ -161,10 +166,9 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
         return _without_opening(solid, scale)
     hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
-    if clues is not None and _outdoes(clues, hoop):
-        ends = _left_to_right(np.asarray(clues.contacts_xy), hoop)
-        hoop = fit_hoop_to_anchors(outline, holes[0] if holes else None, ends, hoop)
-        hoop = _with_usual_metal(hoop)
+    at_ends = None if clues is None else _at_ends(clues, hoop, outline, holes)
+    if at_ends is not None:
+        hoop = _with_usual_metal(at_ends)
     else:
         if found.cost > POOR_COST:
             warnings.append(
@@ -175,15 +179,19 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     return _shape(hoop, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
 
 
-def _outdoes(clues: Clues, hoop: Hoop) -> bool:
-    """Whether the rim's ends, as clearly seen, lie elsewhere than those of a fit in doubt."""
-    if clues.contacts_xy is None or clues.contact_score < CLEAR_ENDS:
-        return False
-    if hoop.cost < DOUBTFUL_COST - COST_PER_SCORE * (clues.contact_score - CLEAR_ENDS):
-        return False
+def _at_ends(clues: Clues, hoop: Hoop, outline: Float64, holes: list[Float64]) -> Hoop | None:
+    """The hoop with the rim's ends as they were seen, where they lie elsewhere than those of a fit
+    in doubt, and this one is not much worse. The clearer they were seen, the worse it may be."""
+    if clues.contacts_xy is None or clues.contact_score < FAINT_ENDS:
+        return None
     seen = _left_to_right(clues.contacts_xy, hoop)
     apart = float(np.linalg.norm(seen - hoop.ends_xy, axis=1).max())
-    return apart > ENDS_APART * 2 * hoop.outer * hoop.ratio
+    most = hoop.cost + FOR_DOUBT * (hoop.cost - DOUBTFUL_COST)
+    most += FOR_SCORE * (clues.contact_score - USUAL_ENDS)
+    if apart < ENDS_APART * 2 * hoop.outer * hoop.ratio or most < 0:
+        return None
+    fit = fit_hoop_to_anchors(outline, holes[0] if holes else None, seen, hoop)
+    return fit if fit.cost < min(most, NO_HOOP_COST) else None
 
 
 def _agrees(hoop: Hoop, anchors: Float64) -> bool:
