@@ -27,6 +27,7 @@ from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
 from anello.imaging.head import Head, fit_head
 from anello.imaging.lighting import Light, estimate_light, relight
 from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask
+from anello.imaging.mending import mended
 from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
 from anello.imaging.shadow import (
@@ -203,27 +204,34 @@ def analyse_ring(
     """
     watch = watch or Stopwatch()
     with watch("cut out ring"):
-        whole = cut_out_ring(photo, network, mask, remove_background)
+        cutout, offset_xy, scale = _close_up(_tell_ring(photo, network, mask, remove_background))
     with watch("measure ring"):
-        return measure_ring(whole)
-
-
-def measure_ring(whole: Cutout) -> RingAnalysis:
-    """Measure the hoop and head of a full-size cut-out. Raises ObjectDetectionFail."""
-    cutout, offset_xy, scale = _close_up(whole)
-    shape = fit_ring(cutout, None)
-    if shape is None:
-        raise no_ring()
-    shape = replace(shape, shoulders=fit_shoulders(cutout, shape))
-    head, texture = fit_head(cutout, shape), make_texture(cutout)
-    height, width = whole.alpha.shape
-    return RingAnalysis(cutout, texture, shape, head, offset_xy, scale, (width, height))
+        shape = fit_ring(cutout)
+        if shape is None:
+            raise no_ring()
+        cutout = mended(cutout, shape.fitted)
+        shape = replace(shape, shoulders=fit_shoulders(cutout, shape))
+        head, texture = fit_head(cutout, shape), make_texture(cutout)
+    size = (photo.width, photo.height)
+    return RingAnalysis(cutout, texture, shape, head, offset_xy, scale, size)
 
 
 def cut_out_ring(
     photo: Photo, network: RingNetwork, mask: Bytes | None, remove_background: bool
 ) -> Cutout:
-    """The ring without its ground. Raises ObjectDetectionFail."""
+    """The ring without its ground, full size. Raises ObjectDetectionFail."""
+    whole = _tell_ring(photo, network, mask, remove_background)
+    close, offset_xy, scale = _close_up(whole)
+    shape = fit_ring(close)
+    if shape is None or shape.fitted is None:
+        return whole
+    return mended(whole, shape.fitted.scaled(1 / scale).moved(offset_xy))
+
+
+def _tell_ring(
+    photo: Photo, network: RingNetwork, mask: Bytes | None, remove_background: bool
+) -> Cutout:
+    """Tell the ring from its ground, by a mask or by what is seen. Raises ObjectDetectionFail."""
     if mask is not None:
         cutout = cut_out_by_mask(photo.pixels, mask)
     else:

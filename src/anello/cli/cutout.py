@@ -52,7 +52,7 @@ def cutout(
     remove = not keep_background
     load_ring_network()
     found = anello.cut_out(photo, mask=mask, remove_background=remove)
-    measured = _measure(photo, found) if as_json else None
+    measured = _measure(photo, found, mask, remove) if as_json else None
     if out:
         outputs.write_all({out: outputs.encode_png(np.dstack([found.rgb, found.alpha]))})
     if measured is not None:
@@ -63,15 +63,14 @@ def cutout(
     typer.echo(out)
 
 
-def _measure(photo: Photo, found: Cutout) -> dict[str, Any]:
+def _measure(photo: Photo, found: Cutout, mask: Path | None, remove: bool) -> dict[str, Any]:
     """The ring's fields of a report; without a hoop only those of the cut-out."""
     import anello
-    from anello.pipeline import measure_ring
     from anello.report import ring_to_dict
 
     size = {"size": [photo.width, photo.height]}
     try:
-        analysis = measure_ring(found)
+        analysis = anello.analyse_ring(photo, mask=mask, remove_background=remove)
     except anello.ObjectDetectionFail:
         no_hoop = dict.fromkeys(("contact_xy", "elevation_deg", "rotation_deg", "view"))
         rest = {"confidence": 0.0, "method": found.method, "warnings": list(found.warnings)}

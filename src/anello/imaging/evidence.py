@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from anello.imaging.arrays import Float, Float64, Roi
+from anello.imaging.arrays import Bytes, Float, Float64, Roi
 
 View: TypeAlias = Literal["three-quarter", "top", "face-on", "side", "lying", "pair"]
 
@@ -57,11 +57,15 @@ class Clues:
     contact_score : how clearly they were seen, in [0, 1].
     up_xy : (2,) from the far half of the band towards the near one, whose outside is seen; a unit
         vector in picture coordinates, or None where the two can't be told apart.
+    coverage : (s, s) 0 to 255, how likely ring, on the network's grid; None if not kept.
+    here_from_grid : (2, 3) affine from there to this picture, px.
     """
 
     contacts_xy: Float64 | None
     contact_score: float = 0.0
     up_xy: Float64 | None = None
+    coverage: Bytes | None = None
+    here_from_grid: Float64 | None = None
 
     def in_crop(self, offset_xy: tuple[float, float], scale: float) -> Clues:
         """The same in a crop that is ``scale`` times as large."""
@@ -69,7 +73,18 @@ class Clues:
         def moved(points: Float64 | None) -> Float64 | None:
             return None if points is None else (points - np.array(offset_xy) + 0.5) * scale - 0.5
 
-        return replace(self, contacts_xy=moved(self.contacts_xy))
+        grid = self.here_from_grid
+        if grid is not None:
+            shift = (grid[:, 2] - np.array(offset_xy) + 0.5) * scale - 0.5
+            grid = np.column_stack([grid[:, :2] * scale, shift])
+        return replace(self, contacts_xy=moved(self.contacts_xy), here_from_grid=grid)
+
+    def coverage_over(self, shape: tuple[int, ...]) -> Bytes | None:
+        """(h, w) of ``coverage`` over this picture."""
+        if self.coverage is None or self.here_from_grid is None:
+            return None
+        size = (shape[1], shape[0])
+        return np.asarray(cv2.warpAffine(self.coverage, self.here_from_grid, size), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,7 +147,8 @@ class RingEvidence:
             way = front - rear
             far = float(np.hypot(*way))
             up_xy = way / far if far > LEAST_WAY * len(self.alpha) else None
-        return Clues(self.contacts_xy, self.contact_score, up_xy)
+        coverage = np.round(self.alpha * 255).astype(np.uint8)
+        return Clues(self.contacts_xy, self.contact_score, up_xy, coverage, self.photo_from_grid)
 
     def over(self, roi: Roi, shape: tuple[int, ...]) -> Seen:
         """Coverage and opening over a part of the photo, reduced or enlarged to ``shape``."""

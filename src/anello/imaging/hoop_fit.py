@@ -108,6 +108,9 @@ class Hoop:
             offset=self.offset * factor,
         )
 
+    def moved(self, by_xy: tuple[float, float]) -> Hoop:
+        return replace(self, x=self.x + by_xy[0], y=self.y + by_xy[1])
+
     def with_ends(self, ends_xy: Float64) -> Hoop:
         """The same shape, moved, turned and scaled so that its contact points are these (2, 2)."""
         way = ends_xy[1] - ends_xy[0]
@@ -129,6 +132,21 @@ class Hoop:
         dx, dy = (x - self.x) / self.outer, (y - self.y) / self.outer
         cos, sin = np.cos(self.turn_rad), np.sin(self.turn_rad)
         return np.asarray(dx * cos + dy * sin), np.asarray(dx * sin - dy * cos)
+
+    def outlines(self, inset: float) -> tuple[Float64, Float64]:
+        """(n, 2) px, silhouette and hole, both moved by ``inset`` outer radii into the metal."""
+        angle = np.linspace(0, 2 * np.pi, OUTLINE_POINTS, endpoint=False)
+        u, v = np.cos(angle), np.sin(angle)
+        tilt, d = float(np.sin(self.elevation_rad)), self.offset / self.outer
+        crown = crown_offset(d, self.elevation_rad)
+        cos, sin = np.cos(self.turn_rad), np.sin(self.turn_rad)
+        way = np.stack([u * cos + v * sin, u * sin - v * cos], 1)
+        middle = np.array([self.x, self.y])
+        outside = hull_radius(u, v, 1.0, tilt, crown) - inset
+        inside = hole_radius(u, v, self.ratio, tilt, d) + inset
+        return middle + self.outer * outside[:, None] * way, (
+            middle + self.outer * inside[:, None] * way
+        )
 
     def excess(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
         """How far points lie outside the silhouette and inside the hole, outer radii (signed)."""

@@ -86,6 +86,7 @@ class RingShape:
     contact_xy : (2, 2) px, left and right ends of the front inner rim; None if no hoop is seen.
     confidence : 0 to 1.
     shoulders : how the band grows towards the head; None if it hardly does.
+    fitted : the hoop as it fits the outlines of silhouette and opening, px; None if it was not.
     """
 
     centre_xy: Float64
@@ -100,6 +101,7 @@ class RingShape:
     confidence: float
     warnings: tuple[str, ...]
     shoulders: proxy.Shoulders | None = None
+    fitted: Hoop | None = None
 
     @property
     def up_xy(self) -> Float64:
@@ -167,6 +169,7 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     at_ends = None if clues is None else _at_ends(clues, hoop, outline, holes)
+    fitted = hoop.scaled(1 / scale) if holes and at_ends is None else None
     if at_ends is not None:
         hoop = _with_usual_metal(at_ends)
     else:
@@ -176,7 +179,8 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
                 "a three-quarter view of one ring, or anchor points, help"
             )
         hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
-    return _shape(hoop, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
+    shape = _shape(hoop, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
+    return replace(shape, fitted=fitted)
 
 
 def _at_ends(clues: Clues, hoop: Hoop, outline: Float64, holes: list[Float64]) -> Hoop | None:

@@ -1,0 +1,56 @@
+"""What a cut-out lost of a band: silver on grey looks like its ground, but a hoop goes on.
+
+Where the outlines, as far as they were right, fit a hoop well, pieces that are missing inside its
+band are ring, unless the network saw through them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Bytes
+from anello.imaging.hoop_fit import CLEAR_COST, Hoop
+from anello.imaging.masks import grown
+from anello.imaging.matting import Cutout
+
+INSET, SOFTNESS = 0.0175, 0.005
+"""Outer radii that the mended band stays within the fitted one, and its edge's blur."""
+SEEN_THROUGH = 51
+"""Mean of the network's coverage, 0 to 255, below which a missing piece is a gap of open-work."""
+
+
+def mended(cutout: Cutout, hoop: Hoop | None) -> Cutout:
+    """The cut-out with what it lost of the band.
+
+    hoop : as it fits the cut-out's outlines, px of the same picture; None mends nothing.
+    """
+    if hoop is None or hoop.cost > CLEAR_COST or cutout.opening is None or cutout.clues is None:
+        return cutout
+    seen = cutout.clues.coverage_over(cutout.alpha.shape)
+    if seen is None:
+        return cutout
+    band = _band(hoop, cutout.alpha.shape)
+    lost = (band > 127) & (cutout.alpha < 128)
+    count, labels = cv2.connectedComponents(lost.astype(np.uint8))
+    pixels = np.bincount(labels.ravel(), minlength=count)
+    coverage = np.bincount(labels.ravel(), seen.ravel(), minlength=count) / np.maximum(pixels, 1)
+    back = coverage > SEEN_THROUGH
+    back[0] = False
+    if not back.any():
+        return cutout
+    soft = cv2.GaussianBlur(band, (0, 0), max(SOFTNESS * hoop.outer, 0.5))
+    pieces = grown(back[labels], max(1, round(3 * SOFTNESS * hoop.outer)))
+    alpha = np.where(pieces, np.maximum(cutout.alpha, soft), cutout.alpha)
+    return replace(cutout, alpha=alpha, opening=cutout.opening & (alpha < 128))
+
+
+def _band(hoop: Hoop, shape: tuple[int, ...]) -> Bytes:
+    """(h, w) coverage of the hoop's band, a little smaller than it is."""
+    band = np.zeros(shape[:2], np.uint8)
+    silhouette, hole = hoop.outlines(INSET)
+    for outline, value in ((silhouette, 255), (hole, 0)):
+        cv2.fillPoly(band, [np.round(outline * 16).astype(np.int32)], value, cv2.LINE_AA, 4)
+    return band
