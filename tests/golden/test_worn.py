@@ -195,8 +195,8 @@ def test_any_way_up_it_is_the_same_picture(turn: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_mirrored_hand_wears_it_on_the_same_finger(name: str) -> None:
-    """The networks read the other hand a little differently along the bone; across it the finger
-    is measured."""
+    """The networks read the other hand a little differently along the bone and in depth, which
+    tells the roll; across the bone the finger is measured."""
     scene = Scene(name)
     mirrored = Photo(np.ascontiguousarray(scene.hand.pixels[:, ::-1]), format="png")
     site = anello.try_on(scene.hand, scene.ring, scene.options()).rings[0].site
@@ -206,7 +206,7 @@ def test_a_mirrored_hand_wears_it_on_the_same_finger(name: str) -> None:
     assert other.width_px == pytest.approx(site.width_px, rel=0.03)
     assert abs(back @ site.across_xy) < 0.06 * site.width_px
     assert abs(back @ site.axis_xy) < 0.25 * site.width_px
-    assert other.roll_deg == pytest.approx(-site.roll_deg, abs=1)
+    assert other.roll_deg == pytest.approx(-site.roll_deg, abs=5)
 
 
 def test_a_hand_mask_keeps_what_lies_in_front() -> None:

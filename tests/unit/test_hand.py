@@ -249,6 +249,20 @@ def test_thumb_is_rolled_outwards_on_either_hand():
     )
 
 
+@pytest.mark.parametrize("finger", list(Finger))
+def test_a_hand_whose_thumb_lies_deep_is_rolled_towards_it_on_either_side(finger: Finger):
+    right = drawn_hand()
+    left = replace(right, points_xy=right.points_xy * [-1, 1] + [800, 0], side="left")
+    thumb = np.isin(np.arange(21), [1, 2, 3, 4])
+    for hand, towards_thumb in ((right, -1), (left, 1)):
+        rolls = [
+            attitude(replace(hand, depth_px=deep * thumb), finger, SIZE)[1] * towards_thumb
+            for deep in (-500.0, 0.0, 10.0, 20.0, 500.0)
+        ]
+        assert rolls == sorted(rolls)
+        assert 1 < rolls[3] - rolls[1] < rolls[-1] - rolls[0] <= 16
+
+
 def test_fingers_roll_little():
     for finger in list(Finger)[1:]:
         assert abs(attitude(drawn_hand(), finger, SIZE)[1]) < 20

@@ -17,7 +17,7 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes, Float64
 
-WRIST, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP = 0, 5, 9, 17
+WRIST, THUMB_IP, INDEX_MCP, MIDDLE_MCP, LITTLE_MCP = 0, 3, 5, 9, 17
 TIPS = (4, 8, 12, 16, 20)
 _LENGTH = (0, 9, 10, 11, 12)
 
@@ -193,6 +193,12 @@ _ROLL_TOWARDS_LITTLE: Final[dict[Finger, float]] = {
 }
 """How far the back of each finger turns towards the little finger's side, deg: the knuckles form an
 arch, and the thumb stands across the palm."""
+_ROLL_PER_DROP, _USUAL_DROP, _MOST_ROLL = 60.0, 0.07, 8.0
+"""Deg by which the whole hand turns towards the thumb's side for every palm's length that the thumb
+lies deeper than the index finger's knuckle, how deep it lies usually, and the most it turns.
+
+Fitted with leave-one-out on the bench's scenes: error 5 deg, 7 by what is usual alone. The knuckles
+have the shorter lever and tell nothing."""
 
 
 def attitude(hand: Hand, finger: Finger, size: tuple[int, int]) -> tuple[float, float]:
@@ -238,7 +244,15 @@ def _roll(hand: Hand, finger: Finger) -> float:
     axis = hand.points_xy[b] - hand.points_xy[a]
     across = np.array([-axis[1], axis[0]])
     to_little = hand.points_xy[LITTLE_MCP] - hand.points_xy[INDEX_MCP]
-    return _ROLL_TOWARDS_LITTLE[finger] * float(np.sign(to_little @ across))
+    towards_little = _ROLL_TOWARDS_LITTLE[finger] - _roll_towards_thumb(hand)
+    return towards_little * float(np.sign(to_little @ across))
+
+
+def _roll_towards_thumb(hand: Hand) -> float:
+    """Of the whole hand, deg beyond the usual."""
+    deeper = float(hand.depth_px[THUMB_IP] - hand.depth_px[INDEX_MCP])
+    drop = deeper / max(palm_length(hand), 1e-6)
+    return float(np.clip(_ROLL_PER_DROP * (drop - _USUAL_DROP), -_MOST_ROLL, _MOST_ROLL))
 
 
 # --- what the picture says -----------------------------------------------------------------------
