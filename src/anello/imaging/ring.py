@@ -296,11 +296,14 @@ def _head_deg(hoop: Hoop, rgb: Bytes, solid: Mask) -> float:
 
 def _sticking_out(hoop: Hoop, solid: Mask) -> tuple[tuple[float, float], float] | None:
     """Centre, in the hoop's frame, and share of the ring's area of what leaves its silhouette."""
-    rows, cols = np.nonzero(solid)
+    within, _ = hoop.outlines(-0.8 * EXCESS)
+    beyond = solid.astype(np.uint8)
+    cv2.fillPoly(beyond, [np.round(within).astype(np.int32)], 0)
+    rows, cols = np.nonzero(beyond)
     x, y = cols.astype(np.float64), rows.astype(np.float64)
     outside, _ = hoop.excess(x, y)
     excess = outside > EXCESS
-    share = float(excess.sum()) / max(1, rows.size)
+    share = float(excess.sum()) / max(1, int(np.count_nonzero(solid)))
     if share <= LEAST_HEAD:
         return None
     u, v = hoop.to_own_frame(x[excess], y[excess])
