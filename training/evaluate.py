@@ -27,6 +27,7 @@ from data import CACHE, Item, Picture, Rings
 from worse import UNMOVED, WORSE, Way
 
 from anello.imaging.matting import Cutout, cut_out
+from anello.imaging.mending import mended
 from anello.imaging.ring import fit_ring
 from anello.models.ring_network import WEIGHTS, RingNetwork
 
@@ -95,7 +96,9 @@ def _finished(cutout: Cutout | None) -> Cut | None:
     if cutout is None:
         return None
     shape = fit_ring(cutout)
-    return Cut(cutout.alpha, None if shape is None else shape.contact_xy, cutout.rgb)
+    if shape is None:
+        return Cut(cutout.alpha, None, cutout.rgb)
+    return Cut(mended(cutout, shape.fitted).alpha, shape.contact_xy, cutout.rgb)
 
 
 def _network_alone(network: RingNetwork, rgb: Picture) -> Cut | None:

@@ -279,3 +279,15 @@ def test_where_no_finger_is_asked_for_the_next_free_one_serves() -> None:
     points[13:17] -= (5000, 0)
     moved = replace(hand, hand=replace(hand.hand, points_xy=points), _places={})
     assert anello.try_on(moved, ring).rings[0].site.finger == anello.Finger.MIDDLE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_cut_out_alone_is_the_one_that_is_worn(name: str) -> None:
+    scene = Scene(name)
+    whole, ring = anello.cut_out(scene.ring), anello.analyse_ring(scene.ring)
+    assert ring.scale == 1
+    x, y = (int(v) for v in ring.offset_xy)
+    height, width = ring.cutout.alpha.shape
+    alone = whole.alpha[y : y + height, x : x + width].astype(int)
+    assert np.abs(alone - ring.cutout.alpha).max() <= 8
+    assert np.count_nonzero(whole.alpha) == np.count_nonzero(alone)
