@@ -55,10 +55,12 @@ DOUBTFUL_COST = 1.3
 FAINT_ENDS, USUAL_ENDS, ENDS_APART = 0.24, 0.36, 0.05
 """Score below which the rim's ends as seen say nothing, their usual score, and how much of the
 opening's length they must lie off a fit's ends to say something else."""
-FOR_DOUBT, FOR_SCORE, NO_HOOP_COST = 4.0, 5.0, 4.0
+FOR_DOUBT, FOR_SCORE, NO_HOOP_COST = 4.0, 5.0, 3.3
 """How much more than the fit to the outlines one to the ends may cost, for every unit that the
 former costs over ``DOUBTFUL_COST`` and every unit that the ends' score is over the usual; and the
 cost of ends that no hoop has."""
+NOT_ITS_OPENING = 2.5
+"""Cost of a hoop's fit from which the opening is rather a gap beside the head."""
 ANCHORS_APART = 0.15
 """How far from a fit's contact points, over the opening's length, given ones may lie and only move
 it; farther off, it is the fit that is wrong."""
@@ -172,6 +174,8 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     fitted = hoop.scaled(1 / scale) if holes and at_ends is None else None
     if at_ends is not None:
         hoop = _with_usual_metal(at_ends)
+    elif hoop.cost > (NOT_ITS_OPENING if holes else POOR_COST):
+        return _without_opening(solid, scale)
     else:
         if found.cost > POOR_COST:
             warnings.append(
