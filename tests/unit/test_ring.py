@@ -265,3 +265,20 @@ def test_ends_that_no_hoop_has_or_that_were_hardly_seen_are_not_believed(
     given = hoop.contact_xy + moved
     found = ends_of(cutout, Clues(given, score))
     assert np.linalg.norm(found - given, axis=1).max() > 0.05 * 2 * hoop.inner
+
+
+def test_an_opening_that_fits_no_hoop_is_a_gap() -> None:
+    """A slit in a lobed head seen from above."""
+    picture, alpha = plain_ground(), np.zeros((500, 500), np.uint8)
+    lobes = [(100, 100), (250, 140), (400, 90), (420, 250), (390, 400), (250, 360), (110, 410)]
+    slit = [(180, 180), (330, 190), (300, 215), (190, 210)]
+    for outline, value in (([*lobes, (90, 250)], 255), (slit, 0)):
+        cv2.fillPoly(alpha, [np.array(outline)], value)
+    picture = cv2.resize(picture, (500, 500))
+    picture[alpha > 0] = (180, 140, 60)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    assert cutout.opening is not None
+    shape = fit_ring(cutout)
+    assert shape is not None
+    assert shape.view == "top"
