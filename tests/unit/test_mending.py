@@ -32,7 +32,7 @@ def bitten(coverage: int, holes: tuple[float, ...] = (-35.0,)) -> tuple[Cutout, 
     here_from_grid = np.array([[size / GRID, 0, 0], [0, size / GRID, 0]])
     seen = np.full((GRID, GRID), coverage, np.uint8)
     clues = Clues(None, coverage=seen, here_from_grid=here_from_grid)
-    return replace(cutout, clues=clues), alpha
+    return replace(cutout, method="ground", clues=clues), alpha
 
 
 def mend(cutout: Cutout) -> Cutout:
@@ -68,6 +68,13 @@ def test_nothing_is_mended_by_a_hoop_that_fits_badly() -> None:
     assert shape.fitted is not None
     assert mended(cutout, replace(shape.fitted, cost=1.5)) is cutout
     assert mended(cutout, None) is cutout
+
+
+@pytest.mark.parametrize("method", ["alpha", "as-is", "mask"])
+def test_what_came_with_the_picture_is_as_it_is_meant(method: str) -> None:
+    cutout, _ = bitten(coverage=100)
+    given = replace(cutout, method=method)
+    assert mend(given) is given
 
 
 @pytest.mark.parametrize("without", ["opening", "clues"])

@@ -15,6 +15,7 @@ from anello.imaging.arrays import Bytes
 from anello.imaging.hoop_fit import CLEAR_COST, Hoop
 from anello.imaging.masks import grown
 from anello.imaging.matting import Cutout
+from anello.imaging.ring import GIVEN
 
 INSET, SOFTNESS = 0.0175, 0.005
 """Outer radii that the mended band stays within the fitted one, and its edge's blur."""
@@ -23,14 +24,14 @@ SEEN_THROUGH = 51
 
 
 def mended(cutout: Cutout, hoop: Hoop | None) -> Cutout:
-    """The cut-out with what it lost of the band.
+    """The cut-out with what it lost of the band; what came with the picture is as it is meant.
 
     hoop : as it fits the cut-out's outlines, px of the same picture; None mends nothing.
     """
-    if hoop is None or hoop.cost > CLEAR_COST or cutout.opening is None or cutout.clues is None:
+    if hoop is None or hoop.cost > CLEAR_COST or cutout.method in GIVEN:
         return cutout
-    seen = cutout.clues.coverage_over(cutout.alpha.shape)
-    if seen is None:
+    seen = None if cutout.clues is None else cutout.clues.coverage_over(cutout.alpha.shape)
+    if seen is None or cutout.opening is None:
         return cutout
     band = _band(hoop, cutout.alpha.shape)
     lost = (band > 127) & (cutout.alpha < 128)
