@@ -13,9 +13,10 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes
 from anello.imaging.hoop_fit import CLEAR_COST, Hoop
-from anello.imaging.masks import grown
+from anello.imaging.masks import box_of, grown
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import GIVEN
+from anello.imaging.warp import crop
 
 INSET, SOFTNESS = 0.0175, 0.005
 """Outer radii that the mended band stays within the fitted one, and its edge's blur."""
@@ -30,11 +31,16 @@ def mended(cutout: Cutout, hoop: Hoop | None) -> Cutout:
     """
     if hoop is None or hoop.cost > CLEAR_COST or cutout.method in GIVEN:
         return cutout
-    seen = None if cutout.clues is None else cutout.clues.coverage_over(cutout.alpha.shape)
-    if seen is None or cutout.opening is None:
+    if cutout.clues is None or cutout.opening is None:
         return cutout
-    band = _band(hoop, cutout.alpha.shape)
-    lost = (band > 127) & (cutout.alpha < 128)
+    roi = box_of(cutout.alpha > 127, round(2 * INSET * hoop.outer))
+    x0, y0 = roi[:2]
+    alpha = crop(cutout.alpha, roi)
+    seen = cutout.clues.in_crop((float(x0), float(y0)), 1.0).coverage_over(alpha.shape)
+    if seen is None:
+        return cutout
+    band = _band(hoop.moved((-x0, -y0)), alpha.shape)
+    lost = (band > 127) & (alpha < 128)
     count, labels = cv2.connectedComponents(lost.astype(np.uint8))
     pixels = np.bincount(labels.ravel(), minlength=count)
     coverage = np.bincount(labels.ravel(), seen.ravel(), minlength=count) / np.maximum(pixels, 1)
@@ -44,8 +50,9 @@ def mended(cutout: Cutout, hoop: Hoop | None) -> Cutout:
         return cutout
     soft = cv2.GaussianBlur(band, (0, 0), max(SOFTNESS * hoop.outer, 0.5))
     pieces = grown(back[labels], max(1, round(3 * SOFTNESS * hoop.outer)))
-    alpha = np.where(pieces, np.maximum(cutout.alpha, soft), cutout.alpha)
-    return replace(cutout, alpha=alpha, opening=cutout.opening & (alpha < 128))
+    whole = cutout.alpha.copy()
+    crop(whole, roi)[:] = np.where(pieces, np.maximum(alpha, soft), alpha)
+    return replace(cutout, alpha=whole, opening=cutout.opening & (whole < 128))
 
 
 def _band(hoop: Hoop, shape: tuple[int, ...]) -> Bytes:
