@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anello import __version__, codec, pipeline
+from anello.allocator import keep_freed_memory
 from anello.codec import Photo, Source
 from anello.errors import AnelloError, InvalidParameter
 from anello.imaging.arrays import Bytes
@@ -107,6 +108,7 @@ def try_on(
     masks = _one_each(ring_mask, len(rings), "ring_mask")
     if isinstance(hand, HandAnalysis) and hand_mask is not None:
         raise InvalidParameter("hand_mask: give it to analyse_hand, with the photo")
+    keep_freed_memory()
     watch = Stopwatch()
     opened = hand if isinstance(hand, HandAnalysis) else _open(hand, hand_mask, "hand", watch)
     products = [
@@ -222,6 +224,7 @@ class _Opened:
 
 
 def _open(source: Source, mask: Source | None, role: codec.What, watch: Stopwatch) -> _Opened:
+    keep_freed_memory()
     with watch(f"decode {role}"):
         photo = codec.load(source, role)
         return _Opened(photo, _mask(mask, photo))

@@ -22,6 +22,8 @@ BORDER_SHARE = 0.03
 """Breadth of the frame that is first taken for ground, of the short side."""
 FIELD_SAMPLES = 1500
 """Pixels a field is fitted to; more changes nothing but time."""
+SETTLED = 1e-3
+"""Lab units; a fit that moves less in a round is done."""
 PLAIN_RESIDUAL = 5.0
 """Lab units. A border that a quadratic leaves further off than this (70th percentile: a ring cut by
 the frame may cover the rest) is textured."""
@@ -95,13 +97,10 @@ class Deviation:
 
 def bytes_to_lab(pixels: Bytes) -> Float:
     """Lab in its usual units of an 8-bit sRGB picture; 0.4 units coarse in L*, enough to decide."""
-    coded = cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab)
+    light, a, b = cv2.split(cv2.cvtColor(pixels, cv2.COLOR_RGB2Lab))
     # JPEG stores colour at half size: its noise is blocks that a small median removes.
-    coded[..., 1:] = cv2.medianBlur(np.ascontiguousarray(coded[..., 1:]), 3)
-    lab: Float = coded.astype(np.float32)
-    lab[..., 0] *= np.float32(100 / 255)
-    lab[..., 1:] -= np.float32(128)
-    return lab
+    a, b = (cv2.medianBlur(colour, 3).astype(np.float32) - np.float32(128) for colour in (a, b))
+    return np.asarray(cv2.merge([light.astype(np.float32) * np.float32(100 / 255), a, b]))
 
 
 def frame_mask(shape: tuple[int, ...], share: float = BORDER_SHARE) -> Mask:
@@ -144,11 +143,10 @@ def near_ground(distance: Float, sigma: float) -> Mask:
 
 def deviation(lab: Float, ground: Ground, ringing: float = 1.0) -> Deviation:
     """Compare a picture with its ground. ``ringing``: how much worse than usual its JPEG is."""
-    field = ground.field
-    light = lab[..., 0] - field[..., 0]
-    shade = (lab[..., 0] + 16) / (field[..., 0] + 16)
-    off_a = lab[..., 1] - field[..., 1] * shade
-    off_b = lab[..., 2] - field[..., 2] * shade
+    (seen, a, b), (bare, bare_a, bare_b) = cv2.split(lab), cv2.split(ground.field)
+    light = seen - bare
+    shade = (seen + 16) / (bare + 16)
+    off_a, off_b = a - bare_a * shade, b - bare_b * shade
     chroma = np.sqrt(off_a * off_a + off_b * off_b)
     calm = _is_calm(fine_detail(lab), ringing)
     # Next to strong edges the filter sees the edge; there the bare ground's own colour tells.
@@ -234,7 +232,10 @@ def _solve_robust(design: Float64, values: Float64, rounds: int = 6) -> Float64:
         scale = max(1.0, 4.0 * float(np.median(residual)))
         weight = np.square(np.clip(1 - np.square(residual / scale), 0, None))
         weighted = design * weight[:, None]
+        before = coefficients
         coefficients = np.linalg.solve(weighted.T @ design + ridge, weighted.T @ values)
+        if np.abs(coefficients - before).max() < SETTLED:
+            break
         residual = np.linalg.norm(values - design @ coefficients, axis=1)
     return coefficients
 

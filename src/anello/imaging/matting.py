@@ -137,15 +137,13 @@ def _refine(pixels: Bytes, small: Bytes, regions: Regions, confidence: float) ->
     x0, y0, x1, y1 = box_of(regions.ring, 12)
     ring = regions.ring[y0:y1, x0:x1]
     linear = srgb_to_linear(small[y0:y1, x0:x1])
-    ring_colour = _spread_colour(linear, shrunk(ring, 2), ring)
-    ground_colour = _spread_colour(linear, ~grown(ring, 2), ~ring)
     alpha = np.where(full > 128, np.uint8(255), np.uint8(0))
     rgb = pixels.copy()
     if rows.size:
         x = ((cols + 0.5) / width * small.shape[1] - 0.5 - x0).astype(np.float32)
         y = ((rows + 0.5) / height * small.shape[0] - 0.5 - y0).astype(np.float32)
-        near_ring = _sample(ring_colour, x, y)
-        near_ground = _sample(ground_colour, x, y)
+        near_ring = _colour_near(x, y, linear, shrunk(ring, 2), ring)
+        near_ground = _colour_near(x, y, linear, ~grown(ring, 2), ~ring)
         seen = srgb_to_linear(pixels[rows, cols])
         depth = (full[rows, cols].astype(np.float32) - 128) * np.float32(reach / 127)
         ramp = max(1.0, 1.4 * small.shape[1] / width)
@@ -197,31 +195,31 @@ def _level(ring: Mask, reach: float) -> Bytes:
     return np.asarray(np.clip(128 + signed * (127 / reach), 1, 255), np.uint8)
 
 
-def _spread_colour(linear: Float, sure: Mask, likely: Mask) -> Float:
-    """(h, w, 3) the mean colour of the nearest sure pixels, continued outwards (pull and push)."""
-    value, total = _blurred(linear, sure, 2.0, 1)
-    for mask, sigma, cell, share in ((sure, 6.0, 3, 1e-2), (likely, 24.0, 8, 1e-5)):
-        more, weight = _blurred(linear, mask, sigma, cell)
-        value += np.float32(share) * more
-        total += np.float32(share) * weight
-    return np.asarray(value / (total[..., None] + np.float32(1e-9)), np.float32)
+def _colour_near(x: Float, y: Float, linear: Float, sure: Mask, likely: Mask) -> Float:
+    """(n, 3) the mean colour of the sure pixels nearest to places (n,), continued outwards from
+    there and from likely ones (pull and push)."""
+    picked = np.zeros((x.size, 4), np.float32)
+    for mask, sigma, cell, share in (
+        (sure, 2.0, 1, 1.0),
+        (sure, 6.0, 3, 1e-2),
+        (likely, 24.0, 8, 1e-5),
+    ):
+        plane = _blurred(linear, mask, sigma, cell)
+        down, right = np.array(plane.shape[:2], np.float32) / np.array(mask.shape, np.float32)
+        picked += np.float32(share) * _sample(
+            plane, (x + 0.5) * right - 0.5, (y + 0.5) * down - 0.5
+        )
+    return picked[:, :3] / (picked[:, 3:] + np.float32(1e-9))
 
 
-def _blurred(linear: Float, mask: Mask, sigma: float, cell: int) -> tuple[Float, Float]:
-    """Masked colour and mask, blurred on a copy ``cell`` times coarser."""
-    height, width = mask.shape
+def _blurred(linear: Float, mask: Mask, sigma: float, cell: int) -> Float:
+    """(h / cell, w / cell, 4) masked colour and mask, blurred by ``sigma`` px of the finer copy."""
     weight = mask.astype(np.float32)
-    value = linear * weight[..., None]
+    plane = cv2.merge([*(weight * channel for channel in cv2.split(linear)), weight])
     if cell > 1:
-        size = (max(1, width // cell), max(1, height // cell))
-        weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-        value = cv2.resize(value, size, interpolation=cv2.INTER_AREA)
-    weight = cv2.GaussianBlur(weight, (0, 0), sigma / cell)
-    value = cv2.GaussianBlur(value, (0, 0), sigma / cell)
-    if cell > 1:
-        weight = cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR)
-        value = cv2.resize(value, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(value, np.float32), np.asarray(weight, np.float32)
+        size = (max(1, mask.shape[1] // cell), max(1, mask.shape[0] // cell))
+        plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma / cell), np.float32)
 
 
 def _sample(plane: Float, x: Float, y: Float) -> Float:
@@ -273,12 +271,10 @@ def _from_matte(pixels: Bytes, matte: Bytes, method: str) -> Cutout | None:
         small = reduced(pixels)
         h, w = small.shape[:2]
         core = cv2.resize(matte, (w, h), interpolation=cv2.INTER_AREA) > 252
-        near = _spread_colour(srgb_to_linear(small), core, core)
         x = ((cols + 0.5) / width * w - 0.5).astype(np.float32)
         y = ((rows + 0.5) / height * h - 0.5).astype(np.float32)
+        near = _colour_near(x, y, srgb_to_linear(small), core, core)
         share = (matte[rows, cols].astype(np.float32) / 255)[:, None] ** 2
         seen = srgb_to_linear(pixels[rows, cols])
-        rgb[rows, cols] = linear_to_srgb(
-            (share * seen + (1 - share) * _sample(near, x, y)).astype(np.float32)
-        )
+        rgb[rows, cols] = linear_to_srgb((share * seen + (1 - share) * near).astype(np.float32))
     return Cutout(rgb, matte, opening, method, (), 0.9)

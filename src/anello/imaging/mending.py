@@ -36,16 +36,15 @@ def mended(cutout: Cutout, hoop: Hoop | None) -> Cutout:
     roi = box_of(cutout.alpha > 127, round(2 * INSET * hoop.outer))
     x0, y0 = roi[:2]
     alpha = crop(cutout.alpha, roi)
+    band = _band(hoop.moved((-x0, -y0)), alpha.shape)
+    lost = (band > 127) & (alpha < 128)
     seen = cutout.clues.in_crop((float(x0), float(y0)), 1.0).coverage_over(alpha.shape)
     if seen is None:
         return cutout
-    band = _band(hoop.moved((-x0, -y0)), alpha.shape)
-    lost = (band > 127) & (alpha < 128)
     count, labels = cv2.connectedComponents(lost.astype(np.uint8))
-    pixels = np.bincount(labels.ravel(), minlength=count)
-    coverage = np.bincount(labels.ravel(), seen.ravel(), minlength=count) / np.maximum(pixels, 1)
-    back = coverage > SEEN_THROUGH
-    back[0] = False
+    piece = labels[lost]
+    coverage = np.bincount(piece, seen[lost], minlength=count)
+    back = coverage > SEEN_THROUGH * np.bincount(piece, minlength=count)
     if not back.any():
         return cutout
     soft = cv2.GaussianBlur(band, (0, 0), max(SOFTNESS * hoop.outer, 0.5))

@@ -155,10 +155,12 @@ def _stones_in(ring: Mask, seen: Seen, dev: Deviation) -> Mask:
 def _pieces(mask: Mask) -> tuple[NDArray[np.int32], Callable[[Mask | Float], Float64]]:
     """Labels of a mask's connected pieces, and what gives the mean of (h, w) values in each."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    pixels = np.bincount(labels.ravel(), minlength=count)
+    within = np.flatnonzero(mask)
+    piece = labels.ravel()[within]
+    pixels = np.bincount(piece, minlength=count)
 
     def mean(values: Mask | Float) -> Float64:
-        total = np.bincount(labels.ravel(), values.ravel(), minlength=count)
+        total = np.bincount(piece, values.ravel()[within], minlength=count)
         return np.asarray(total / np.maximum(pixels, 1), np.float64)
 
     return labels, mean

@@ -38,7 +38,7 @@ def make_texture(cutout: Cutout) -> Texture:
     """Prefilter a cut-out: premultiplied, in linear light, by box averages (INTER_AREA)."""
     alpha = cutout.alpha.astype(np.float32) / np.float32(255)
     premultiplied: Float = np.empty((*alpha.shape, 4), np.float32)
-    premultiplied[..., :3] = srgb_to_linear(cutout.rgb) * alpha[..., None]
+    premultiplied[..., :3] = srgb_to_linear(cutout.rgb) * cv2.merge([alpha] * 3)
     premultiplied[..., 3] = alpha
     levels = [np.round(premultiplied * FULL).astype(np.uint16)]
     while min(levels[-1].shape[:2]) >= 64:
