@@ -14,6 +14,7 @@ from typing import Final
 import cv2
 import numpy as np
 from data import FRONT, HEAD, REAR, VIEWS, Item, Picture
+from hands import drawn_hand
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
@@ -21,8 +22,10 @@ Random = np.random.Generator
 
 RECOMPOSED: Final = 0.6
 """Share of the pictures whose ring is laid on another ground."""
-EMPTY: Final = 0.07
+EMPTY: Final = 0.12
 """Share of the pictures that show a ground and clutter, but no ring."""
+SHARES: Final = ((0.55, 0.92), (0.18, 1.25), (0.08, 0.25))
+"""How much of the side the ring's box takes: mostly, at times, seldom."""
 HEAT_CELL, HEAT_SIGMA = 4, 1.3
 """Cell of the heat planes, px, and the width of a point in them, cells."""
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -65,8 +68,9 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     """A photo of the ring as some shop might have taken it."""
     if rng.random() < EMPTY:
         return _empty_sample(size, rng)
-    turn = rng.normal(0, 12) if rng.random() < 0.75 else rng.uniform(-180, 180)
-    share = rng.uniform(0.55, 0.92) if rng.random() < 0.72 else rng.uniform(0.18, 1.25)
+    turn = rng.normal(0, 15) if rng.random() < 0.75 else rng.uniform(-180, 180)
+    low, high = SHARES[rng.choice(len(SHARES), p=(0.70, 0.22, 0.08))]
+    share = rng.uniform(low, high)
     slack = max(1 - share, 0.06) / 2
     offset = rng.uniform(-slack, slack, 2) if rng.random() < 0.7 else rng.normal(0, 0.15, 2)
     place = _framed(item, size, share, offset, turn, bool(rng.random() < 0.5))
@@ -133,7 +137,7 @@ def _sample(item: Item, rgb: Picture, place: NDArray[np.float64], size: int) -> 
     planes = np.stack([alpha, opening, *(parts == part for part in (FRONT, REAR, HEAD))])
     contacts, head = (_moved(points, place) for points in (item.contacts_xy, item.head_xy))
     inside = ((contacts >= 0) & (contacts < size)).all()
-    present = float((alpha > 0.5).mean()) > 0.004
+    present = float((alpha > 0.5).mean()) > 0.0008
     whole = (present, float(opening.mean()) > 0.004, item.elevation_deg / 90)
     return Sample(
         rgb=rgb,
@@ -376,12 +380,15 @@ def _cluttered(ground: Array, rng: Random, n: int) -> Array:
 
 def _empty_sample(size: int, rng: Random) -> Sample:
     """A ground without a ring, or a part of a hand without one."""
-    if rng.random() < 0.35:
+    kind = rng.random()
+    if kind < 0.25:
         ground = _part_of_hand(size, rng)
     else:
         ground, _ = _ground(size, rng)
         if rng.random() < 0.7:
             ground = _cluttered(ground, rng, int(rng.integers(1, 5)))
+        if kind < 0.65:
+            ground = drawn_hand(ground, rng)
     cells = size // HEAT_CELL
     return Sample(
         rgb=photographed(ground, rng),
@@ -418,9 +425,13 @@ def _part_of_hand(size: int, rng: Random) -> Array:
 def photographed(linear: Array, rng: Random) -> Picture:
     """Exposure, white balance, blur, writing, noise, JPEG: 8-bit sRGB."""
     gain = np.exp(rng.normal(0, 0.12)) * np.exp(rng.normal(0, 0.035, 3))
-    if rng.random() < 0.4:
+    if rng.random() < 0.15:  # a dim or a tinted room, and no retouching
+        gain *= rng.uniform(0.25, 1.0) * np.exp(rng.normal(0, 0.25, 3))
+    elif rng.random() < 0.45:
         gain = np.ones(3)  # what is pure white stays so
     rgb = _to_srgb(linear * gain.astype(np.float32))
+    if rng.random() < 0.03:
+        rgb = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, -1)
     height, width = rgb.shape[:2]
     if rng.random() < 0.25:
         mean = float(rgb.mean())
@@ -437,13 +448,13 @@ def photographed(linear: Array, rng: Random) -> Picture:
         soft = cv2.GaussianBlur(rgb, (0, 0), 1.0)
         amount = rng.uniform(0.3, 1.2)
         rgb = cv2.addWeighted(rgb, 1 + amount, soft, -amount, 0)
-    if rng.random() < 0.12:
+    if rng.random() < 0.18:
         rgb = _written_on(rgb, rng)
     if rng.random() < 0.3:
-        noise = rng.normal(0, rng.uniform(1, 7), (height, width, 1 if rng.random() < 0.5 else 3))
+        noise = rng.normal(0, rng.uniform(1, 9), (height, width, 1 if rng.random() < 0.5 else 3))
         rgb = np.clip(rgb + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.6:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 96))]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(18, 96))]
         rgb = cv2.imdecode(cv2.imencode(".jpg", rgb, quality)[1], cv2.IMREAD_COLOR)
     return np.asarray(rgb, np.uint8)
 

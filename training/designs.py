@@ -1159,6 +1159,148 @@ def sculpted(rng: Rng) -> Ring:
     return ring
 
 
+def strands(rng: Rng) -> Ring:
+    """Polished wires that part at the back and sweep past both sides of a large stone."""
+    ring = Ring(stones="any")
+    n, spread = int(rng.integers(3, 7)), between(rng, 0.28, 0.55)
+    thin, broad = between(rng, 0.06, 0.11), between(rng, 0.08, 0.17)
+    size, depth = between(rng, 0.34, 0.62), between(rng, 0.16, 0.3)
+    swing, lift = between(rng, -0.45, 0.45), between(rng, 0.0, 0.8) * depth
+    power, merged = between(rng, 0.6, 1.5), between(rng, 0.25, 0.7)
+    t = np.arange(240) * TAU / 240
+    front = ((1 + np.cos(t)) / 2) ** power
+    ring.thick = thin
+    section = profile(pick(rng, ("half-round", "court", "flat")), 0.6, 0.1)
+    for k in range(n):
+        side = 2 * k / (n - 1) - 1
+        s = spread * side * (merged * (1 - front) + front) * between(rng, 0.8, 1.15)
+        # A quarter turn from the head all wires are in their order: there the hoop's rim ends.
+        s = s + swing * np.sin(2 * t) * front * between(rng, 0.6, 1.2)
+        if chance(rng, 0.3):  # from one edge to the other, over its neighbours
+            s = s * np.cos(np.clip(signed(t) + between(rng, -0.6, 0.6), -1, 1) * np.pi / 2)
+        # What would run through the stone goes around it.
+        near = bump(t, between(rng, 0.45, 0.7))
+        s = s + near * (np.sign(side or 1) * (size + broad * 0.6) * between(rng, 0.85, 1.0) - s)
+        rise = thin * between(rng, 0.0, 0.9) + lift * bump(t, between(rng, 0.4, 0.9))
+        taper = 1 - between(rng, -0.3, 0.5) * (1 - front)
+        ring.add(
+            swept(t, section, broad * taper, thin, s, 1 + rise),
+            "metal2" if chance(rng, 0.06) else "metal",
+        )
+        if chance(rng, 0.22):
+            at = np.arange(0.35, 1.25, broad * 0.75) * pick_sign(rng)
+            where = [np.interp(at % TAU, t, v) for v in (1 + rise + thin, s)]
+            pave(ring, at, where[0], where[1], broad * 0.34)
+    style = pick(rng, ("bezel", "claw", "basket"))
+    ring.add_local(setting(rng, cut_of(rng), size, depth, style), 1 + depth + thin * 0.5)
+    if chance(rng, 0.5):  # the wires' eye around the stone
+        reach = size + between(rng, 0.04, 0.2)
+        loop = np.column_stack(
+            [
+                outline("oval") * [reach, reach / 1.1],
+                np.full(48, 1 + depth * between(rng, 0.2, 0.9)),
+            ]
+        )
+        ring.add(tube(loop, broad * 0.4, True, 10), "metal", True)
+    ring.head_at = (0, 0, 1 + depth + 0.25 * size)
+    return ring
+
+
+def totem(rng: Rng) -> Ring:
+    """Two or three stones one above the other along the finger, on a thin band."""
+    ring = Ring(stones="any" if chance(rng, 0.4) else "clear")
+    w, thick = shank(rng, ring, between(rng, 0.12, 0.24))
+    depth, n = between(rng, 0.14, 0.3), int(rng.integers(2, 4))
+    at = -between(rng, 0.2, 0.5)
+    for _ in range(n):
+        cut, size = cut_of(rng), between(rng, 0.22, 0.42)
+        quarter = turn_z(np.pi / 2 * int(rng.integers(4)))
+        half = float(np.abs(outline(cut) @ quarter[:2, :2].T)[:, 1].max()) * size
+        at += half
+        items = setting(rng, cut, size, depth, pick(rng, ("claw", "basket", "bezel")))
+        if chance(rng, 0.2):
+            items += halo_of(rng, cut, size, depth)
+        items = [Piece(p.mesh.moved(quarter), p.material, p.head) for p in items]
+        ring.add_local(items, 1 + thick + depth, at)
+        at += half + between(rng, 0.03, 0.08)
+    if chance(rng, 0.5):
+        t = np.arange(0.3, between(rng, 0.9, 1.7), w * 0.62)
+        pave(ring, np.concatenate([t, -t]), 1 + thick * 0.98, 0.0, w * 0.3)
+    ring.head_at = (0, 0, 1 + thick + depth + 0.1)
+    return ring
+
+
+def mane(rng: Rng) -> Ring:
+    """A beast's head: a lump under locks of metal that end in points, on a carved band."""
+    ring = signet_body(rng, between(rng, 0.7, 1.1), ribs=chance(rng, 0.5))
+    assert ring.head_at is not None
+    top = ring.head_at[2]
+    reach = np.array([between(rng, 0.4, 0.75), between(rng, 0.4, 0.75), between(rng, 0.2, 0.4)])
+    ring.add(ball(1.0, n=16).moved(np.diag(reach * 0.85), (0, 0, top - 0.05)), "metal", True)
+    for _ in range(int(rng.integers(16, 60))):
+        u = np.linspace(0, 1, 14)
+        start, way = rng.uniform(0, TAU), rng.normal() * 1.6
+        far = between(rng, 0.7, 1.3) * u
+        angle = start + way * u**1.3
+        up = (
+            np.sqrt(np.maximum(0.0, 1 - np.minimum(far, 1.0) ** 2)) + 0.1 + between(rng, 0, 0.2) * u
+        )
+        path = np.column_stack([far * np.cos(angle), far * np.sin(angle), up]) * reach
+        thin = between(rng, 0.03, 0.075) * np.interp(u, [0, 0.5, 1], [0.8, 1, 0.25])
+        ring.add(tube(path + [0, 0, top - 0.05], thin, k=7), "metal", True)
+    for sign in (-1, 1):
+        if chance(rng, 0.3):
+            eye = (sign * reach[0] * 0.3, -reach[1] * 0.6, top + reach[2] * 0.7)
+            ring.add(stone("round").moved(np.eye(3) * 0.07, eye), "stone", True)
+    ring.head_at = (0, 0, top + reach[2] * 0.8)
+    return ring
+
+
+def lattice_head(rng: Rng) -> Ring:
+    """Framed stones in a wide cluster, the frames ropes or beads, gaps between them."""
+    ring = Ring(stones="clear")
+    _, thick = shank(rng, ring, between(rng, 0.2, 0.6), taper=between(rng, 0.1, 0.6))
+    cut = cut_of(rng, ("square", "round", "oval", "marquise", "cushion"))
+    size, frame = between(rng, 0.13, 0.22), between(rng, 0.03, 0.05)
+    pitch = 2 * size + between(rng, 2.0, 5.0) * frame
+    rows, cols = int(rng.integers(1, 4)), int(rng.integers(2, 5))
+    skew = between(rng, -0.4, 0.4)
+    gem, shape = stone(cut, pavilion=0.5), outline(cut)
+    for i in range(rows):
+        for k in range(cols):
+            a = (k - (cols - 1) / 2 + 0.5 * (i % 2)) * pitch / (1 + thick)
+            s = (i - (rows - 1) / 2) * pitch * 0.9
+            high = 1 + thick + 0.12 * np.cos(2 * a)
+            ring.add(
+                placed(gem, a, high, s, size, skew), pick(rng, ("small", "small", "stone")), True
+            )
+            loop = np.column_stack([shape * (size + frame * 0.8), np.zeros(len(shape))])
+            edge = tube(loop, frame, True, 8)
+            if chance(rng, 0.6):
+                twist = np.arange(240) * TAU / 240
+                path = np.stack(
+                    [
+                        np.interp(twist, np.arange(49) * TAU / 48, np.append(v, v[0]))
+                        for v in loop.T
+                    ],
+                    -1,
+                )
+                wound = np.stack(
+                    [0.5 * frame * np.cos(20 * twist), 0.5 * frame * np.sin(20 * twist)]
+                )
+                path = path * (1 + wound[0][:, None] / size) + [0, 0, 1] * wound[1][:, None]
+                edge = tube(path, frame * 0.6, True, 6)
+            ring.add(placed(edge, a, high, s, 1.0, skew), "metal", True)
+            post = np.array([[0, 0, -0.2 - 0.1 * abs(s)], [0, 0, 0]])
+            ring.add(placed(tube(post, frame * 1.5, k=8), a, high, s), "metal", True)
+    ring.head_at = (0, 0, 1 + thick + 0.2)
+    return ring
+
+
+def pick_sign(rng: Rng) -> float:
+    return -1.0 if chance(rng, 0.5) else 1.0
+
+
 # --- for validation only -------------------------------------------------------------------------
 
 
@@ -1260,7 +1402,7 @@ TRAINING: dict[str, tuple[Callable[[Rng], Ring], float]] = {
     "plain": (plain, 3),
     "court": (court, 3),
     "knife-edge": (knife, 1),
-    "wide": (wide, 2),
+    "wide": (wide, 2.4),
     "hammered": (hammered, 1),
     "engraved": (engraved, 1.2),
     "mens": (mens, 2),
@@ -1283,8 +1425,8 @@ TRAINING: dict[str, tuple[Callable[[Rng], Ring], float]] = {
     "row": (row_of_stones, 2),
     "eternity": (eternity, 3),
     "shared-claw": (shared_claw_eternity, 1),
-    "cluster": (cluster, 2),
-    "bombe": (bombe, 1.2),
+    "cluster": (cluster, 3.2),
+    "bombe": (bombe, 2.4),
     "cabochon": (cabochon, 1.8),
     "pearl": (pearl, 1.3),
     "signet": (signet, 3),
@@ -1294,6 +1436,10 @@ TRAINING: dict[str, tuple[Callable[[Rng], Ring], float]] = {
     "crown": (crown, 0.8),
     "bar": (bar, 1),
     "sculpted": (sculpted, 0.8),
+    "strands": (strands, 7.5),
+    "totem": (totem, 1.2),
+    "mane": (mane, 1.1),
+    "lattice-head": (lattice_head, 1.4),
 }
 VALIDATION: dict[str, tuple[Callable[[Rng], Ring], float]] = {
     "toi-et-moi": (toi_et_moi, 1),

@@ -27,12 +27,13 @@ from torch.nn import functional as F
 SEED = 20
 BATCH = 16
 """Pictures a step, over all workers."""
-SMALL_SIZE, LARGE_SIZE, SMALL_SHARE = 160, 224, 0.5
-"""Side of the pictures in the first part of the steps and in the rest, px. The network doesn't mind
-the size, only how large a ring is; small pictures are cheap, and most is learned on them."""
-PEAK_RATE, WARM_STEPS, DECAY = 3e-3, 50, 0.02
-SKETCHES = (0.4, 0.1)
-"""Share of the pictures that are sketches, at the small size and at the full one."""
+STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1))
+"""Steps, side of their pictures in px, share of those that are sketches. The network doesn't mind
+the size, only how large a ring is; small pictures are cheap, and most is learned on them. The last
+are as large as what it will see."""
+ROUNDS = ((6400, 3e-3), (4000, 1.5e-3), (4000, 1.2e-3), (4400, 1.2e-3))
+"""Steps over which the rate falls, and what it falls from."""
+WARM_STEPS, DECAY = 50, 0.02
 AVERAGE = 0.995
 """Per step, of the exponential average of the weights, which is what is exported."""
 SAVE_S, VALIDATE_S = 120.0, 240.0
@@ -44,7 +45,6 @@ def main() -> None:
     """Read the command line and start the workers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=1e9)
-    parser.add_argument("--steps", type=int, default=6400)
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument(
@@ -75,7 +75,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
         {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": DECAY},
         {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE)
+    optimizer = torch.optim.AdamW(groups, lr=rate(0))
     step = 0
     if options.out.exists():
         saved = torch.load(options.out, weights_only=True)
@@ -90,14 +90,15 @@ def work(rank: int, options: argparse.Namespace) -> None:
     parent = os.getppid()
     start = saved_at = validated_at = refreshed_at = time.monotonic()
     losses: list[dict[str, float]] = []
-    while step < options.steps:
+    steps = sum(length for length, _ in ROUNDS)
+    while step < steps:
         now = time.monotonic()
         if now - refreshed_at > SAVE_S:
             rings.refresh()
             sketches.refresh()
             refreshed_at = now
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, options.steps)
+            group["lr"] = rate(step)
         losses.append(train_step(network, optimizer, (rings, sketches), step, rank, options))
         step += 1
         blend(average, network, min(AVERAGE, (1 + step) / (10 + step)))
@@ -109,7 +110,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
             mean = {k: sum(line[k] for line in losses[-20:]) / 20 for k in losses[-1]}
             words = " ".join(f"{name} {value:.3f}" for name, value in mean.items())
             print(f"{now - start:6.0f} s step {step} items {len(rings.items)} {words}", flush=True)
-        last = bool(over) or step == options.steps
+        last = bool(over) or step == steps
         if rank == 0 and (last or now - saved_at > SAVE_S):
             state = {"network": network, "average": average, "optimizer": optimizer}
             part = options.out.with_suffix(".part")
@@ -124,10 +125,27 @@ def work(rank: int, options: argparse.Namespace) -> None:
             break
 
 
-def rate(step: int, steps: int) -> float:
-    """Warm up, then a cosine to nearly nothing."""
+def part_at(step: int, lengths: list[int]) -> tuple[int, int]:
+    """Which of the parts, that are so many steps long, a step is in, and how far into it."""
+    part = 0
+    while part < len(lengths) - 1 and step >= lengths[part]:
+        step -= lengths[part]
+        part += 1
+    return part, step
+
+
+def rate(step: int) -> float:
+    """Warm up, then a cosine to nearly nothing, in every round."""
+    part, step = part_at(step, [steps for steps, _ in ROUNDS])
+    steps, peak = ROUNDS[part]
     warm = min(1.0, (step + 1) / WARM_STEPS)
-    return PEAK_RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+    return peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def stage_at(step: int) -> tuple[int, float]:
+    """Side of the pictures, px, and share of sketches."""
+    part, _ = part_at(step, [steps for steps, _, _ in STAGES])
+    return STAGES[part][1:]
 
 
 def blend(average: RingNetwork, network: RingNetwork, share: float) -> None:
@@ -150,8 +168,7 @@ def train_step(
     options: argparse.Namespace,
 ) -> dict[str, float]:
     """One batch; gradients are averaged over the workers."""
-    small = step < SMALL_SHARE * options.steps
-    size, share = (SMALL_SIZE, SKETCHES[0]) if small else (LARGE_SIZE, SKETCHES[1])
+    size, share = stage_at(step)
     rendered, sketched = (source.items for source in sources)
     samples = []
     for k in range(rank, BATCH, options.workers):
@@ -214,7 +231,7 @@ def losses_of(network: RingNetwork, batch: dict[str, Tensor]) -> dict[str, Tenso
         "alpha": 2 * cross[:, 0].mean() + dice[:, 0].mean() + off,
         "opening": 2 * cross[:, 1].mean() + dice[:, 1].mean(),
         "parts": cross[:, 2:].mean() + 0.5 * dice[:, 2:].mean(),
-        "heat": 0.3 * heat_loss(heat, batch["heat"]),
+        "heat": 0.45 * heat_loss(heat, batch["heat"]),
         "whole": 0.2 * (present + opening) + 0.5 * tilt + 0.1 * view,
     }
 

@@ -52,10 +52,10 @@ GIVEN = ("alpha", "mask", "as-is")
 """Methods of a cut-out whose silhouette came with the picture."""
 DOUBTFUL_COST = 1.3
 """Cost of a hoop's fit (see ``Hoop.cost``) from which it is in doubt."""
-FAINT_ENDS, USUAL_ENDS, ENDS_APART = 0.24, 0.36, 0.05
+FAINT_ENDS, USUAL_ENDS, ENDS_APART = 0.24, 0.48, 0.05
 """Score below which the rim's ends as seen say nothing, their usual score, and how much of the
 opening's length they must lie off a fit's ends to say something else."""
-FOR_DOUBT, FOR_SCORE, NO_HOOP_COST = 4.0, 5.0, 3.3
+FOR_DOUBT, FOR_SCORE, NO_HOOP_COST = 6.0, 8.0, 3.3
 """How much more than the fit to the outlines one to the ends may cost, for every unit that the
 former costs over ``DOUBTFUL_COST`` and every unit that the ends' score is over the usual; and the
 cost of ends that no hoop has."""
