@@ -36,7 +36,7 @@ def srgb_to_linear(encoded: Bytes) -> Float:
 def linear_to_srgb(linear: Float) -> Bytes:
     """8-bit sRGB, rounded to the nearest code, of linear light; outside [0, 1] is clipped."""
     level = np.clip(linear, 0, 1) * np.float32(_BYTE_LEVELS) + np.float32(0.5)
-    return _BYTE_OF_LINEAR[level.astype(np.uint16)]
+    return np.asarray(_BYTE_OF_LINEAR.take(level.astype(np.uint16)))
 
 
 def luminance(linear: Float) -> Float:

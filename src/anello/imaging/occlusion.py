@@ -139,7 +139,7 @@ def _lost(
     radiance = _radiance(rays, lamp, light.ambient)
     # What stands upright across the finger shows the light of the ray's mirror image.
     opposite = _radiance(rays * np.array([1, 1, -1]), lamp, light.ambient)
-    facing = np.maximum(np.outer(rays[:, 0], normal_tg[0]) + np.outer(rays[:, 1], normal_tg[1]), 0)
+    facing = np.maximum(rays[:, :2] @ np.stack(normal_tg), 0)
     stopped = np.zeros_like(facing)
     if ring.head_radii is not None:
         stopped = _meets_head(points, rays, ring) * ((1 - HEAD_PASSES) * radiance[:, None])
@@ -148,7 +148,8 @@ def _lost(
         kept = (radiance - BAND_MIRRORS * opposite)[:, None]
         stopped += _meets_band(points, rays, ring) * (kept - stopped)
     received = radiance @ facing + np.float32(BOUNCED)
-    return np.asarray(np.clip((facing * stopped).sum(axis=0) / received, 0, 0.9), np.float32)
+    lost = np.einsum("rn,rn->n", facing, stopped)
+    return np.asarray(np.clip(lost / received, 0, 0.9), np.float32)
 
 
 def _meets_band(points: Tga, rays: Float, ring: Obstacle) -> Float:
@@ -190,8 +191,9 @@ def _meets_head(points: Tga, rays: Float, ring: Obstacle) -> Float:
     length = (rays * rays).sum(axis=1)[:, None]
     along = rays @ to_head
     s = np.maximum(along, 0) / length
-    # Squared distance from the sphere's middle to the nearest point of the ray.
-    off = (to_head * to_head).sum(axis=0) - s * (2 * along - s * length)
+    # Squared distance from the sphere's middle to the nearest point of the ray, which is where the
+    # way along it is ``s``, or its start.
+    off = (to_head * to_head).sum(axis=0) - s * np.maximum(along, 0)
     width = s * np.float32(SOFTNESS / radii.min()) + np.float32(0.1)
     inside = (1 - np.sqrt(np.maximum(off, 0))) / width + np.float32(0.5)
     return np.asarray(np.clip(inside, 0, 1) * (along > 0), np.float32)

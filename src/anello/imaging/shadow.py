@@ -145,12 +145,10 @@ def shadow_matte(shade: Shade, shadow: float, skin: Float, roi: Roi) -> Float:
     shadow : 0 gives exactly 1 everywhere, 1 the physical shadow. skin : (h, w) in [0, 1], where a
     shadow may fall.
     """
-    strength = response(shadow) * skin
-    channels = []
-    for density in cv2.split(resampled(shade.density, shade.roi, roi)):
-        thin = density * strength
-        channels.append(np.exp(np.where(thin > THINNEST, -thin, 0)))
-    return np.asarray(cv2.merge(channels), np.float32)
+    strength = cv2.merge([response(shadow) * skin] * 3)
+    density = resampled(shade.density, shade.roi, roi) * strength
+    _, density = cv2.threshold(density, THINNEST, 0, cv2.THRESH_TOZERO)
+    return np.asarray(cv2.exp(-density), np.float32)
 
 
 def _reduced_layer(alpha: Float, height: Float, scale: float) -> tuple[Float, Float]:
@@ -219,15 +217,16 @@ def _surface(alpha: Float, height: Float, site: FingerSite, roi: Roi) -> _Surfac
     # The foot of the near face lies on the skin; what shades is the crest behind it.
     reach = max(round(CREST_WITHIN * site.width_px), 1)
     crest = cv2.dilate(height * cover, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    rim = np.maximum(crest.ravel()[nearest].reshape(height.shape), 0.5).astype(np.float32)
+    rim = np.maximum(crest.take(nearest).reshape(height.shape), 0.5).astype(np.float32)
     rim = np.asarray(cv2.GaussianBlur(rim, (0, 0), max(0.03 * site.width_px, 0.5)), np.float32)
     # What rises from the skin shows nearer to the tip, so the rim's foot is hidden on that side.
     h, w = alpha.shape
-    rows, cols = np.divmod(nearest.reshape(h, w), w)
-    dx, dy = np.arange(w)[None, :] - cols, np.arange(h)[:, None] - rows
+    rows, cols = np.divmod(nearest.reshape(h, w), np.int32(w))
+    dx = (np.arange(w, dtype=np.int32)[None, :] - cols).astype(np.float32)
+    dy = (np.arange(h, dtype=np.int32)[:, None] - rows).astype(np.float32)
     away = np.sqrt(dx * dx + dy * dy)  # np.hypot guards against overflow, five times slower
-    beyond = (dx * site.axis_xy[0] + dy * site.axis_xy[1]) / np.maximum(away, 1)
-    beyond = beyond.astype(np.float32)
+    axis_x, axis_y = site.axis_xy.astype(np.float32)
+    beyond = (dx * axis_x + dy * axis_y) / np.maximum(away, 1)
     lift = rim * np.tan(np.radians(max(site.pitch_deg, 0)))
     distance = (distance + np.clip(beyond, 0, 1) * lift).astype(np.float32)
     band = float(np.percentile(rim[cover], 30))
@@ -250,12 +249,12 @@ def _contact(surface: _Surface, site: FingerSite, light: Light) -> Float:
     return np.asarray(density, np.float32)
 
 
-def _nearest_pixel(labels: NDArray[np.int32], cover: Mask) -> NDArray[np.int64]:
+def _nearest_pixel(labels: NDArray[np.int32], cover: Mask) -> NDArray[np.int32]:
     """(h * w,) flat index of the nearest covered pixel, from OpenCV's labels of those pixels."""
-    index_of_label = np.zeros(int(labels.max()) + 1, np.int64)
-    flat = np.flatnonzero(cover)
+    index_of_label = np.zeros(int(labels.max()) + 1, np.int32)
+    flat = np.flatnonzero(cover).astype(np.int32)
     index_of_label[labels.ravel()[flat]] = flat
-    return np.asarray(index_of_label[labels.ravel()])
+    return index_of_label.take(labels.ravel())
 
 
 # ------------------------------------------------------------------ where there is skin
