@@ -6,7 +6,7 @@ sees, a few hundred pixels wide, so that it costs less than the training step th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -26,8 +26,6 @@ EMPTY: Final = 0.12
 """Share of the pictures that show a ground and clutter, but no ring."""
 SHARES: Final = ((0.55, 0.92), (0.18, 1.25), (0.08, 0.25))
 """How much of the side the ring's box takes: mostly, at times, seldom."""
-SUNK: Final = 0.07
-"""Share of the rings that stand in the slot of a box or a cushion, their lower part hidden."""
 HEAT_CELL, HEAT_SIGMA = 4, 1.3
 """Cell of the heat planes, px, and the width of a point in them, cells."""
 PROJECT: Final = Path(__file__).resolve().parent.parent
@@ -70,9 +68,6 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     """A photo of the ring as some shop might have taken it."""
     if rng.random() < EMPTY:
         return _empty_sample(size, rng)
-    sunk = item.has_ring and item.view not in ("top", "pair") and rng.random() < SUNK
-    if sunk:
-        item = _in_a_slot(item, rng)
     turn = rng.normal(0, 15) if rng.random() < 0.75 else rng.uniform(-180, 180)
     low, high = SHARES[rng.choice(len(SHARES), p=(0.70, 0.22, 0.08))]
     share = rng.uniform(low, high)
@@ -80,7 +75,7 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     offset = rng.uniform(-slack, slack, 2) if rng.random() < 0.7 else rng.normal(0, 0.15, 2)
     place = _framed(item, size, share, offset, turn, bool(rng.random() < 0.5))
     alpha = _warped(item.alpha, place, size).astype(np.float32) / 255
-    if item.has_ring and (sunk or item.meta.get("sketch") or rng.random() < RECOMPOSED):
+    if item.has_ring and (item.meta.get("sketch") or rng.random() < RECOMPOSED):
         colours = _warped(_without_fringe(item), place, size, cv2.BORDER_REPLICATE)
         if rng.random() < 0.5:
             head = _warped((item.parts == HEAD).astype(np.uint8) * 255, place, size)
@@ -94,28 +89,6 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
             recoloured = _recoloured(_to_srgb(linear), rng)
             linear += alpha[..., None] * (recoloured - linear)
     return _sample(item, photographed(linear, rng), place, size)
-
-
-def _in_a_slot(item: Item, rng: Random) -> Item:
-    """The ring as far as it is above a line across the picture."""
-    height, width = item.alpha.shape
-    rows = np.flatnonzero((item.alpha > 127).any(1))
-    level = rows[0] + rng.uniform(0.3, 0.8) * (rows[-1] - rows[0])
-    slope = rng.normal(0, 0.12)
-
-    def above(x: Array, y: Array) -> NDArray[np.bool_]:
-        return np.asarray(y < level + slope * (x - width / 2))
-
-    seen = above(np.arange(width), np.arange(height)[:, None])
-    nothing = np.zeros((0, 2), np.float32)
-    return replace(
-        item,
-        alpha=item.alpha * seen,
-        parts=item.parts * seen,
-        opening=item.opening * seen,
-        contacts_xy=item.contacts_xy if above(*item.contacts_xy.T).all() else nothing,
-        head_xy=item.head_xy if above(*item.head_xy.T).all() else nothing,
-    )
 
 
 def recomposed(item: Item, rng: Random) -> Array:
