@@ -8,7 +8,8 @@ from functools import cache
 from typing import Final
 
 KEPT_BYTES: Final = 256 << 20
-"""More than the arrays of a 12 megapixel picture that are alive at once."""
+"""More than the arrays that come and go with a picture of 12 megapixels; a quarter of it is enough
+for one of two."""
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
@@ -20,7 +21,7 @@ def keep_freed_memory() -> None:
     """Keep freed memory in the process for the next array instead of handing it back; once.
 
     By default glibc returns arrays of a few MB to the system and soon asks for as much again; the
-    system then clears every page anew, which takes a fifth of the time of a picture. See
+    system then clears every page anew, which takes up to a sixth of the time of a picture. See
     mallopt(3). Who has set ``MALLOC_…`` or ``GLIBC_TUNABLES`` in the environment has chosen; other
     C libraries are left as they are.
     """
