@@ -560,29 +560,30 @@ def relight(
     studio = _blurred(value, alpha, DETAIL_SIGMA * _breadth(inside))
     highlight = _highlights(value, alpha, inside)
     # From here on pixel by pixel, so only those that the ring covers: (n,) and (n, 3).
-    on = alpha > 0
-    inside, straight, value, calm = inside[on], straight[on], value[on], calm[on]
-    normal, studio, highlight = normal[on], studio[on], highlight[on]
+    on = np.flatnonzero(alpha > 0)
+    inside, value = inside.take(on), value.take(on)
+    studio, highlight = studio.take(on), highlight.take(on)
+    straight, calm, normal = (v.reshape(-1, 3).take(on, axis=0) for v in (straight, calm, normal))
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
     metal = _metalness(calm, inside)
-    hoop = _hoopness(None if height is None else height[on], normal, inside)
+    hoop = _hoopness(None if height is None else height.take(on), normal, inside)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
-    gain = np.log(np.maximum(tone, 1e-4))
+    gain = cv2.log(np.maximum(tone, 1e-4))
     stone = np.log(min(light.level, 1.0) * _between(light, LAMP_IN_STONES))
     gain = stone + metal[..., None] * (gain - stone)
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
-    replaced = np.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
+    replaced = cv2.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
     detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
     replaced -= (1 - DETAIL_KEPT) * detail[..., None]
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
     if light.is_grey:
         straight = straight + np.float32(ambient) * (value[..., None] - straight)
-    lit = np.minimum(straight * np.exp(np.float32(ambient) * gain), 1)
-    relit = np.zeros_like(color)
-    relit[on] = lit * alpha[on][..., None]
+    lit = np.minimum(straight * cv2.exp(np.float32(ambient) * gain), 1)
+    relit = np.zeros(color.shape, np.float32)
+    relit.reshape(-1, 3)[on] = lit * alpha.take(on)[:, None]
     return relit
 
 
