@@ -188,7 +188,7 @@ def inspect_hand(
 
     Only a picture that can't be read at all raises (`InputError` and its kin).
     """
-    photo = codec.load(hand, "hand")
+    photo = _open(hand, None, "hand", Stopwatch()).photo
     found, checks = pipeline.look_at_hand(photo, models or load_models(), finger)
     failed = next((check for check in checks if not check.ok), None)
     refused = found is None or failed is not None
@@ -206,9 +206,9 @@ def cut_out(
 
     Raises `ObjectDetectionFail` when there is nothing like a ring.
     """
-    photo = codec.load(ring, "ring")
+    opened = _open(ring, mask, "ring", Stopwatch())
     network = _ring_network(models)
-    return pipeline.cut_out_ring(photo, network, _mask(mask, photo), remove_background)
+    return pipeline.cut_out_ring(opened.photo, network, opened.mask, remove_background)
 
 
 def _ring_network(models: Models | None) -> RingNetwork:
@@ -227,11 +227,8 @@ def _open(source: Source, mask: Source | None, role: codec.What, watch: Stopwatc
     keep_freed_memory()
     with watch(f"decode {role}"):
         photo = codec.load(source, role)
-        return _Opened(photo, _mask(mask, photo))
-
-
-def _mask(mask: Source | None, photo: Photo) -> Bytes | None:
-    return None if mask is None else codec.load_mask(mask, (photo.width, photo.height))
+        size = (photo.width, photo.height)
+        return _Opened(photo, None if mask is None else codec.load_mask(mask, size))
 
 
 def _one_each(values: Any, count: int, name: str) -> list[Any]:

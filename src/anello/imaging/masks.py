@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from anello.imaging.arrays import Mask, Roi
+from anello.imaging.arrays import Bytes, Float, Float64, Mask, Roi
 from anello.imaging.ground import connected_to, frame_mask
 
 
@@ -44,6 +47,22 @@ def size_of(mask: Mask | None) -> float:
     if rows.size == 0:
         return 0.0
     return float(np.sqrt((rows[-1] - rows[0] + 1) * (cols[-1] - cols[0] + 1)))
+
+
+def pieces(
+    mask: Mask, connectivity: int = 4
+) -> tuple[NDArray[np.int32], Callable[[Mask | Bytes | Float], Float64]]:
+    """Labels of a mask's connected pieces, and what gives the mean of (h, w) values in each."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=connectivity)
+    within = np.flatnonzero(mask)
+    piece = labels.ravel()[within]
+    pixels = np.bincount(piece, minlength=count)
+
+    def mean(values: Mask | Bytes | Float) -> Float64:
+        total = np.bincount(piece, values.ravel()[within], minlength=count)
+        return np.asarray(total / np.maximum(pixels, 1), np.float64)
+
+    return labels, mean
 
 
 def box_of(mask: Mask, margin: int) -> Roi:

@@ -13,7 +13,7 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes
 from anello.imaging.hoop_fit import CLEAR_COST, Hoop
-from anello.imaging.masks import box_of, grown
+from anello.imaging.masks import box_of, grown, pieces
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import GIVEN
 from anello.imaging.warp import crop
@@ -38,19 +38,19 @@ def mended(cutout: Cutout, hoop: Hoop | None) -> Cutout:
     alpha = crop(cutout.alpha, roi)
     band = _band(hoop.moved((-x0, -y0)), alpha.shape)
     lost = (band > 127) & (alpha < 128)
+    if not lost.any():
+        return cutout
     seen = cutout.clues.in_crop((float(x0), float(y0)), 1.0).coverage_over(alpha.shape)
     if seen is None:
         return cutout
-    count, labels = cv2.connectedComponents(lost.astype(np.uint8))
-    piece = labels[lost]
-    coverage = np.bincount(piece, seen[lost], minlength=count)
-    back = coverage > SEEN_THROUGH * np.bincount(piece, minlength=count)
+    labels, mean = pieces(lost, connectivity=8)
+    back = mean(seen) > SEEN_THROUGH
     if not back.any():
         return cutout
     soft = cv2.GaussianBlur(band, (0, 0), max(SOFTNESS * hoop.outer, 0.5))
-    pieces = grown(back[labels], max(1, round(3 * SOFTNESS * hoop.outer)))
+    filled = grown(back[labels], max(1, round(3 * SOFTNESS * hoop.outer)))
     whole = cutout.alpha.copy()
-    crop(whole, roi)[:] = np.where(pieces, np.maximum(alpha, soft), alpha)
+    crop(whole, roi)[:] = np.where(filled, np.maximum(alpha, soft), alpha)
     return replace(cutout, alpha=whole, opening=cutout.opening & (whole < 128))
 
 

@@ -6,14 +6,12 @@ but not what is shadow and what silver. Each pixel's odds are the product of bot
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from anello.imaging.arrays import Bytes, Float, Float64, Mask, Roi
+from anello.imaging.arrays import Bytes, Float, Mask, Roi
 from anello.imaging.evidence import RingEvidence, Seen
 from anello.imaging.ground import (
     Deviation,
@@ -24,7 +22,7 @@ from anello.imaging.ground import (
     fit_ground,
     frame_mask,
 )
-from anello.imaging.masks import holes, largest, main_part, size_of, smoothed
+from anello.imaging.masks import holes, largest, main_part, pieces, size_of, smoothed
 
 DECISION_SIDE = 448
 """Long side of the reduced copy of the ring's box, px: a thin band (2 % of it) has nine pixels."""
@@ -140,30 +138,16 @@ def _could_be_shade(dev: Deviation, ground: Ground) -> Mask:
 def _gaps(bare: Mask, seen: Seen) -> Mask:
     """Pieces of bare ground that edges close in, and that were not clearly seen as ring."""
     inside = bare & ~connected_to(bare, frame_mask(bare.shape, 0))
-    labels, mean = _pieces(inside)
+    labels, mean = pieces(inside)
     return np.asarray((mean(seen.alpha) < GAP_SEEN)[labels] & inside, bool)
 
 
 def _stones_in(ring: Mask, seen: Seen, dev: Deviation) -> Mask:
     """Holes of the ring that sparkle, where no one looked clearly through."""
     inside = holes(ring)
-    labels, mean = _pieces(inside)
+    labels, mean = pieces(inside)
     sparkles = (mean(~dev.calm) > SPARKLE[0]) & (mean(dev.edge) > SPARKLE[1])
     return np.asarray((sparkles & (mean(seen.opening) < CLEAR_LOOK))[labels] & inside, bool)
-
-
-def _pieces(mask: Mask) -> tuple[NDArray[np.int32], Callable[[Mask | Float], Float64]]:
-    """Labels of a mask's connected pieces, and what gives the mean of (h, w) values in each."""
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    within = np.flatnonzero(mask)
-    piece = labels.ravel()[within]
-    pixels = np.bincount(piece, minlength=count)
-
-    def mean(values: Mask | Float) -> Float64:
-        total = np.bincount(piece, values.ravel()[within], minlength=count)
-        return np.asarray(total / np.maximum(pixels, 1), np.float64)
-
-    return labels, mean
 
 
 def _ring_on_texture(small: Bytes, seen: Seen) -> Mask:
