@@ -113,6 +113,24 @@ def test_very_fair_overexposed_skin_on_white():
     assert site_of(picture, hand, Finger.INDEX).width_px == pytest.approx(60.0, rel=0.04)
 
 
+@pytest.mark.parametrize(("width", "aside"), [(70.0, 9.0), (74.0, 10.0), (77.0, 12.0)])
+def test_a_flushed_flank_beyond_the_usual_width_is_the_finger(width: float, aside: float):
+    # Wider than the landmarks expect (60 px) and off to the side on which the skin is blotchy.
+    hand = drawn_hand()
+    picture = drawn_finger(hand, Finger.MIDDLE, width, SKIN, GROUNDS["white"], aside=aside)
+    base, joint = (hand.points_xy[i] for i in BONES[Finger.MIDDLE])
+    axis = (joint - base) / np.hypot(*(joint - base))
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    u = (np.stack([x, y], -1) - base) @ np.array([-axis[1], axis[0]]) - aside
+    blotches = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, SIZE), (0, 0), 2.6)
+    blotches = 1 + 0.86 * blotches / blotches.std()
+    flush = np.clip((u / width - 0.1) / 0.4, 0, 1) * coverage(width / 2 - u) * blotches
+    picture = np.clip(picture * (1 - flush[..., None] * [0.01, 0.16, 0.16]), 0, 255)
+    site = site_of(picture.round().astype(np.uint8), hand, Finger.MIDDLE)
+    assert site.width_px == pytest.approx(width, rel=0.04)
+    assert lateral(site, hand, Finger.MIDDLE) == pytest.approx(aside, abs=1.5)
+
+
 @pytest.mark.parametrize("extra", [6.0, 12.0])
 def test_a_shadow_beside_the_finger_is_not_the_finger(extra: float):
     hand = drawn_hand()

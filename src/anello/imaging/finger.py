@@ -7,6 +7,7 @@ below the pixel. Two passes: the second strip follows the axis that the first on
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -16,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anello.imaging.arrays import Bytes, Float, Float64
+from anello.imaging.arrays import Bytes, Float, Float64, Mask
 from anello.imaging.hand import (
     BONES,
     Finger,
@@ -118,12 +119,20 @@ class _Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Paths:
-    """The silhouettes in one strip: columns (rows,) each, and how sure each row is, 0..1."""
+    """The silhouettes in one strip: columns (rows,) each, and each row's score."""
 
     left: Float64
     right: Float64
-    trust_left: Float64
-    trust_right: Float64
+    score_left: Float64
+    score_right: Float64
+
+    @property
+    def trust_left(self) -> Float64:
+        return np.clip(self.score_left, 0, 1)
+
+    @property
+    def trust_right(self) -> Float64:
+        return np.clip(self.score_right, 0, 1)
 
 
 def locate_site(
@@ -211,12 +220,19 @@ def _mask_picture(mask: Bytes) -> Bytes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fit:
-    """Two straight lines fitted to the silhouettes near the site."""
+    """Two straight lines fitted to the silhouettes near the site.
+
+    score : mean score of the worse silhouette there, about 0 to 1.5.
+    """
 
     point_xy: Float64
     axis_xy: Float64
     width: float
-    confidence: float
+    score: float
+
+    @property
+    def confidence(self) -> float:
+        return float(np.clip(self.score / _CLEAR_SCORE, 0, 1))
 
     def middle_at(self, target_xy: Float64, bone_xy: Float64) -> Float64:
         """The point of the measured middle line that lies straight across the bone from the target.
@@ -227,6 +243,8 @@ class _Fit:
         return self.point_xy + along * self.axis_xy
 
 
+_CLEAR_SCORE, _SURE_SCORE = 0.7, 0.9
+"""Score of silhouettes that are clearly seen, and that of those which need no second look."""
 _FULL_TRUST = 0.4
 """Confidence from which the silhouettes alone are believed."""
 _THUMB_AXIS_TRUST = 0.6
@@ -254,15 +272,20 @@ def _measure(
     strip, inside = _rectify(source, frame)
     w = width / frame.px
     if around is None:
-        right_score, left_score = _mask_scores(strip)
+        scores = iter([_mask_scores(strip)])
     else:
-        others = around.drawn_in(frame)
-        right_score, left_score = _edge_scores(strip, inside, others, around.skin, w)
-    coarse = _search_pair(left_score, right_score, w, step)
-    paths = _refine(left_score, right_score, coarse, w)
-    if step == 1:
-        paths = _settle(strip.astype(np.float32) / np.float32(255), paths, w)
-    return frame, paths, _fit_lines(frame, paths, w)
+        scores = _edge_scores(strip, inside, around.drawn_in(frame), around.skin, w)
+    found: list[tuple[_Paths, _Fit]] = []
+    for right_score, left_score in scores:
+        coarse = _search_pair(left_score, right_score, w, step)
+        paths = _refine(left_score, right_score, coarse, w)
+        if step == 1:
+            paths = _settle(strip.astype(np.float32) / np.float32(255), paths, w)
+        found.append((paths, _fit_lines(frame, paths, w)))
+        if found[-1][1].score > _SURE_SCORE:
+            break
+    paths, fit = max(found, key=lambda pair: pair[1].score)
+    return frame, paths, fit
 
 
 def _frame(middle: Float64, axis: Float64, width: float, columns: int) -> _Frame:
@@ -443,20 +466,27 @@ def _mask_scores(strip: Bytes) -> tuple[Float, Float]:
 
 def _edge_scores(
     strip: Bytes, inside: Float, others: Bytes, skin: list[_Gaussian], w: float
-) -> tuple[Float, Float]:
-    """How well each pixel would do as the right, and as the left silhouette; about 0..1.5 each."""
+) -> Iterator[tuple[Float, Float]]:
+    """How well each pixel would do as the right, and as the left silhouette; about 0..1.5 each.
+
+    As the ground is that lies close beside the finger, then as that which lies farther.
+    """
     smooth = cv2.GaussianBlur(strip, (0, 0), 0.8)
     features = _log_opponent(np.asarray(smooth, np.uint8))
-    ratio = _skin_ratio(features, inside, others, skin, w)
     gradient = _gradient(features, w)
     crease = _crease(features[0], w)
     forbidden = (others == 2).astype(np.float32)
-    scores = []
-    for flip in (False, True):
-        r, g, c, f = (a[:, ::-1] if flip else a for a in (ratio, gradient, crease, forbidden))
-        score = _one_sided(r, g, c, w) - 0.5 * f
-        scores.append(score[:, ::-1] if flip else score)
-    return scores[0] * inside, scores[1] * inside
+    for beside in _GROUND_FROM:
+        free = (others == 0) & (inside > 0)
+        middle, first = free.shape[1] // 2, round(beside * w)
+        free[:, max(0, middle - first) : middle + first] = False
+        ratio = _skin_ratio(features, free, skin)
+        scores = []
+        for flip in (False, True):
+            r, g, c, f = (a[:, ::-1] if flip else a for a in (ratio, gradient, crease, forbidden))
+            score = _one_sided(r, g, c, w) - 0.5 * f
+            scores.append(score[:, ::-1] if flip else score)
+        yield scores[0] * inside, scores[1] * inside
 
 
 def _gradient(features: Float, w: float) -> Float:
@@ -510,6 +540,9 @@ def _window_contrast(total: Float, reach: int) -> Float:
     return np.asarray((2 * here - low - high) / (2 * reach), np.float32)
 
 
+_GROUND_FROM = (0.62, 0.8)
+"""Distances from the strip's middle, expected widths, from which on there may be ground. A finger
+that is wider than expected and lies aside reaches over the first, and its flank isn't ground."""
 _GROUND_KINDS = 4
 _GROUND_FLOOR = np.array([0.07, 0.035, 0.045])
 _BROAD_LOG_P = -2.0
@@ -534,14 +567,10 @@ _SHADOW_DEPTH = 1.3
 """Shadows darken the ground by up to this, log: to 27 %."""
 
 
-def _skin_ratio(
-    features: Float, inside: Float, others: Bytes, skin: list[_Gaussian], w: float
-) -> Float:
-    """log p(skin) - log p(ground) per pixel, limited to +-4."""
+def _skin_ratio(features: Float, free: Mask, skin: list[_Gaussian]) -> Float:
+    """log p(skin) - log p(ground) per pixel, limited to +-4; ground is what is seen where
+    ``free``."""
     middle = features.shape[2] // 2
-    first = round(0.62 * w)
-    free = (others == 0) & (inside > 0)
-    free[:, max(0, middle - first) : middle + first] = False
     sides = []
     for flip in (False, True):
         f, ok = (features[..., ::-1], free[:, ::-1]) if flip else (features, free)
@@ -715,10 +744,10 @@ _FINE_BEND = 0.12
 
 
 def _refine(left: Float, right: Float, coarse: _Paths, w: float) -> _Paths:
-    """The best smooth paths within reach of coarse ones, below the pixel, each with its trust."""
-    a, trust_a = _refine_side(left, coarse.left, w)
-    b, trust_b = _refine_side(right, coarse.right, w)
-    return _Paths(a, b, trust_a, trust_b)
+    """The best smooth paths within reach of coarse ones, below the pixel, each with its score."""
+    a, score_a = _refine_side(left, coarse.left, w)
+    b, score_b = _refine_side(right, coarse.right, w)
+    return _Paths(a, b, score_a, score_b)
 
 
 def _refine_side(score: Float, near: Float64, w: float) -> tuple[Float64, Float64]:
@@ -735,8 +764,7 @@ def _refine_side(score: Float, near: Float64, w: float) -> tuple[Float64, Float6
     curve = before - 2 * here + after
     part = np.where(curve < -1e-4, 0.5 * (before - after) / np.minimum(curve, -1e-4), 0.0)
     column = whole + np.clip(part, -0.5, 0.5)
-    trust = np.clip(here, 0, 1).astype(np.float64)
-    return _smoothed(column, max(1.0, 0.02 * w / _ROW_STEP)), trust
+    return _smoothed(column, max(1.0, 0.02 * w / _ROW_STEP)), here.astype(np.float64)
 
 
 def _best_path(local: Float64, shift: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -783,7 +811,7 @@ def _settle(strip_srgb: Float, paths: _Paths, w: float) -> _Paths:
     calm = cv2.blur(strip_srgb, (1, 3)).astype(np.float32)
     left = _settle_side(calm, paths.left, -1, w)
     right = _settle_side(calm, paths.right, 1, w)
-    return _Paths(left, right, paths.trust_left, paths.trust_right)
+    return _Paths(left, right, paths.score_left, paths.score_right)
 
 
 def _settle_side(srgb: Float, path: Float64, outward: int, w: float) -> Float64:
@@ -854,12 +882,12 @@ def _fit_lines(frame: _Frame, paths: _Paths, w: float) -> _Fit:
     axis = axis / np.hypot(*axis)
     cos = 1 / np.hypot(1, slope_px)
     sure = near / near.sum()
-    score = float((sure * np.minimum(paths.trust_left, paths.trust_right)).sum())
+    score = float((sure * np.clip(np.minimum(paths.score_left, paths.score_right), 0, None)).sum())
     return _Fit(
         point_xy=frame.to_photo(np.array(centre_at), np.array(middle)),
         axis_xy=axis,
         width=float(breadth * cos * frame.px),
-        confidence=float(np.clip(score / 0.7, 0, 1)),
+        score=score,
     )
 
 
