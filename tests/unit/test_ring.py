@@ -90,8 +90,36 @@ def test_anchors_give_centre_rotation_and_scale() -> None:
     assert shape.contact_xy is not None
     assert np.allclose(shape.contact_xy, shifted, atol=1.0)
     assert shape.rotation_deg == pytest.approx(hoop.rotation_deg, abs=0.5)
-    assert shape.inner_radius_px == pytest.approx(hoop.inner, rel=0.01)
+    assert shape.inner_radius_px == pytest.approx(hoop.inner, rel=0.03)
     assert shape.elevation_deg == pytest.approx(hoop.elevation_deg, abs=5)
+
+
+def test_anchors_wider_apart_are_a_larger_ring() -> None:
+    hoop = DrawnHoop()
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    middle = hoop.contact_xy.mean(0)
+    near, far = (fit_ring(cutout, middle + k * (hoop.contact_xy - middle)) for k in (1.0, 1.05))
+    assert near is not None
+    assert far is not None
+    assert far.inner_radius_px / near.inner_radius_px == pytest.approx(1.05)
+    assert far.outer_radius_px / near.outer_radius_px == pytest.approx(1.05)
+
+
+def test_a_fit_s_own_ends_as_anchors_change_nothing() -> None:
+    hoop = DrawnHoop(elevation_deg=44.0, rotation_deg=12.0)
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    free = fit_ring(cutout)
+    assert free is not None
+    held = fit_ring(cutout, free.contact_xy)
+    assert held is not None
+    assert held.centre_xy == pytest.approx(free.centre_xy, abs=1e-6)
+    assert held.rotation_deg == pytest.approx(free.rotation_deg, abs=1e-6)
+    assert held.inner_radius_px == pytest.approx(free.inner_radius_px, abs=1e-6)
+    assert held.outer_radius_px == pytest.approx(free.outer_radius_px, abs=1e-6)
 
 
 def test_true_anchors_leave_the_rest_of_a_good_fit_as_it_is() -> None:
@@ -108,7 +136,7 @@ def test_true_anchors_leave_the_rest_of_a_good_fit_as_it_is() -> None:
     assert held.inner_radius_px / held.outer_radius_px == pytest.approx(ratio)
     relative = free.band_width_px / free.inner_radius_px
     assert held.band_width_px / held.inner_radius_px == pytest.approx(relative)
-    assert held.inner_radius_px == pytest.approx(hoop.inner, rel=0.002)
+    assert held.inner_radius_px == pytest.approx(free.inner_radius_px, rel=0.005)
     assert held.contact_xy == pytest.approx(hoop.contact_xy, abs=1e-6)
 
 

@@ -160,18 +160,19 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
         usual = None if found is None else _turned_up(found, solid)
         hole, given = holes[0] if holes else None, _left_to_right(given, usual)
         if usual is not None and _agrees(usual, given):
-            hoop = _with_likely_metal(usual, cutout.method in GIVEN).with_ends(given)
+            hoop = _with_likely_metal(usual.with_ends(given), cutout.method in GIVEN)
         else:
             hoop = _with_usual_metal(fit_hoop_to_anchors(outline, hole, given, usual))
         head_deg = _head_deg(hoop, rgb, solid)
-        shape = _shape(hoop, head_deg, scale, cutout.confidence, ())
-        return replace(shape, contact_xy=_left_to_right(np.asarray(anchors, np.float64), usual))
+        return _shape(hoop, given, head_deg, scale, cutout.confidence, ())
     if found is None:
         return _without_opening(solid, scale)
     hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     at_ends = None if clues is None else _at_ends(clues, hoop, outline, holes)
     fitted = hoop.scaled(1 / scale) if holes and at_ends is None else None
+    # Of the opening as it is seen, which its rounded edges make wider than the bore.
+    ends_xy = (hoop if at_ends is None else at_ends).ends_xy
     if at_ends is not None:
         hoop = _with_usual_metal(at_ends)
     elif hoop.cost > (NOT_ITS_OPENING if holes else POOR_COST):
@@ -183,7 +184,8 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
                 "a three-quarter view of one ring, or anchor points, help"
             )
         hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
-    shape = _shape(hoop, _head_deg(hoop, rgb, solid), scale, confidence, tuple(warnings))
+    head_deg = _head_deg(hoop, rgb, solid)
+    shape = _shape(hoop, ends_xy, head_deg, scale, confidence, tuple(warnings))
     return replace(shape, fitted=fitted)
 
 
@@ -386,7 +388,7 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
         float(centre[0]), float(centre[1]), turn, outer, ratio, np.deg2rad(3.0), thick_px / 2, 1.0
     )
     note = "no opening is seen: the ring is taken as photographed from straight above its head"
-    return _shape(hoop, 0.0, scale, 0.4, (note,))
+    return _shape(hoop, hoop.ends_xy, 0.0, scale, 0.4, (note,))
 
 
 def _end_thickness(centred: Float64, turn_rad: float) -> float:
@@ -416,6 +418,7 @@ def _with_likely_metal(hoop: Hoop, given: bool) -> Hoop:
 
 def _shape(
     hoop: Hoop,
+    ends_xy: Float64,
     head_deg: float,
     scale: float,
     confidence: float,
@@ -430,7 +433,7 @@ def _shape(
         view = "top"
     elif abs(head_deg) > 60:
         view = "side"
-    shape = RingShape(
+    return RingShape(
         centre_xy=(np.array([hoop.x, hoop.y]) + 0.5) / scale - 0.5,
         rotation_deg=float(np.rad2deg(hoop.turn_rad)),
         inner_radius_px=hoop.outer * hoop.ratio / scale,
@@ -438,12 +441,8 @@ def _shape(
         band_width_px=hoop.width / scale,
         elevation_deg=elevation,
         head_deg=head_deg,
-        contact_xy=None,
+        contact_xy=(ends_xy + 0.5) / scale - 0.5,
         view=view,
         confidence=confidence,
         warnings=warnings,
     )
-    quarter = np.deg2rad(np.array([-90.0, 90.0]))
-    inner = np.full(2, shape.inner_radius_px)
-    contact = shape.project(inner, quarter, np.full(2, shape.band_width_px / 2))
-    return replace(shape, contact_xy=contact)
