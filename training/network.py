@@ -13,7 +13,7 @@ from data import VIEWS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIZE: Final = 256
+SIZE: Final = 320
 """Side of the square picture the network looks at, px."""
 PLANES: Final = ("alpha", "opening", "front", "rear", "head")
 """Logits for each pixel: coverage, ground seen through the hoop, and the ring's three parts."""

@@ -27,11 +27,11 @@ from torch.nn import functional as F
 SEED = 20
 BATCH = 16
 """Pictures a step, over all workers."""
-STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1))
+STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1), (3600, 320, 0.1))
 """Steps, side of their pictures in px, share of those that are sketches. The network doesn't mind
 the size, only how large a ring is; small pictures are cheap, and most is learned on them. The last
 are as large as what it will see."""
-ROUNDS = ((6400, 3e-3), (4000, 1.5e-3), (4000, 1.2e-3), (4400, 1.2e-3))
+ROUNDS = ((6400, 3e-3), (4000, 1.5e-3), (4000, 1.2e-3), (4400, 1.2e-3), (3600, 1.2e-3))
 """Steps over which the rate falls, and what it falls from."""
 WARM_STEPS, DECAY = 50, 0.02
 AVERAGE = 0.995

@@ -52,7 +52,7 @@ GIVEN = ("alpha", "mask", "as-is")
 """Methods of a cut-out whose silhouette came with the picture."""
 DOUBTFUL_COST = 1.3
 """Cost of a hoop's fit (see ``Hoop.cost``) from which it is in doubt."""
-FAINT_ENDS, USUAL_ENDS, ENDS_APART = 0.24, 0.48, 0.05
+FAINT_ENDS, USUAL_ENDS, ENDS_APART = 0.24, 0.42, 0.05
 """Score below which the rim's ends as seen say nothing, their usual score, and how much of the
 opening's length they must lie off a fit's ends to say something else."""
 FOR_DOUBT, FOR_SCORE, NO_HOOP_COST = 6.0, 8.0, 3.3
