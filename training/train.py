@@ -27,15 +27,23 @@ from torch.nn import functional as F
 SEED = 20
 BATCH = 16
 """Pictures a step, over all workers."""
-STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1), (3600, 320, 0.1))
+STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1), (6200, 320, 0.1))
 """Steps, side of their pictures in px, share of those that are sketches. The network doesn't mind
 the size, only how large a ring is; small pictures are cheap, and most is learned on them. The last
 are as large as what it will see."""
-ROUNDS = ((6400, 3e-3), (4000, 1.5e-3), (4000, 1.2e-3), (4400, 1.2e-3), (3600, 1.2e-3))
+ROUNDS = (
+    (6400, 3e-3),
+    (4000, 1.5e-3),
+    (4000, 1.2e-3),
+    (4400, 1.2e-3),
+    (3600, 1.2e-3),
+    (2600, 1e-3),
+)
 """Steps over which the rate falls, and what it falls from."""
 WARM_STEPS, DECAY = 50, 0.02
 AVERAGE = 0.995
-"""Per step, of the exponential average of the weights, which is what is exported."""
+"""Per step, of the exponential average of the weights. The mean of those at the end of the last two
+rounds is what is exported: M. Wortsman et al., "Model soups", 2022."""
 SAVE_S, VALIDATE_S = 120.0, 240.0
 VALIDATION = 96
 """Pictures looked at while training."""
@@ -71,6 +79,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
     torch.manual_seed(SEED)
     network = RingNetwork().to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
+    earlier = copy.deepcopy(average)
     groups = [
         {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": DECAY},
         {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
@@ -81,6 +90,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
         saved = torch.load(options.out, weights_only=True)
         network.load_state_dict(saved["network"])
         average.load_state_dict(saved["average"])
+        earlier.load_state_dict(saved["earlier"])
         optimizer.load_state_dict(saved["optimizer"])
         step = saved["step"]
     rings, sketches, validation = (Rings(s, options.cache) for s in ("train", "sketch", "val"))
@@ -102,6 +112,10 @@ def work(rank: int, options: argparse.Namespace) -> None:
         losses.append(train_step(network, optimizer, (rings, sketches), step, rank, options))
         step += 1
         blend(average, network, min(AVERAGE, (1 + step) / (10 + step)))
+        if step == steps - ROUNDS[-1][0]:
+            earlier.load_state_dict(average.state_dict())
+        if step == steps:
+            blend(average, earlier, 0.5)
         # A worker whose parent was ended goes too.
         over = torch.tensor(float(now - start > 60 * options.minutes or os.getppid() != parent))
         if options.workers > 1:
@@ -112,7 +126,8 @@ def work(rank: int, options: argparse.Namespace) -> None:
             print(f"{now - start:6.0f} s step {step} items {len(rings.items)} {words}", flush=True)
         last = bool(over) or step == steps
         if rank == 0 and (last or now - saved_at > SAVE_S):
-            state = {"network": network, "average": average, "optimizer": optimizer}
+            state = {"network": network, "average": average, "earlier": earlier}
+            state |= {"optimizer": optimizer}
             part = options.out.with_suffix(".part")
             torch.save({k: v.state_dict() for k, v in state.items()} | {"step": step}, part)
             part.replace(options.out)

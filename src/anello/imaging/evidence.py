@@ -12,7 +12,7 @@ from anello.imaging.arrays import Bytes, Float, Float64, Roi
 
 View: TypeAlias = Literal["three-quarter", "top", "face-on", "side", "lying", "pair"]
 
-RING_ODDS, ENDS_SAY, FAINT_ENDS, VAGUE_SAYS = 3.0, 20.0, 0.2, -2.0
+RING_ODDS, ENDS_SAY, FAINT_ENDS, VAGUE_SAYS = 4.3, 20.0, 0.2, -2.0
 """Log odds above which there is a ring: those of the network's own answer, moved by how clearly it
 saw a rim's ends and by how vague the rest is. Read off 40 rings and 45 hands without."""
 
