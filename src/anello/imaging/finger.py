@@ -882,7 +882,8 @@ def _fit_lines(frame: _Frame, paths: _Paths, w: float) -> _Fit:
     axis = axis / np.hypot(*axis)
     cos = 1 / np.hypot(1, slope_px)
     sure = near / near.sum()
-    score = float((sure * np.clip(np.minimum(paths.score_left, paths.score_right), 0, None)).sum())
+    worse = np.minimum(paths.score_left, paths.score_right)
+    score = float((sure * np.maximum(worse, 0)).sum())
     return _Fit(
         point_xy=frame.to_photo(np.array(centre_at), np.array(middle)),
         axis_xy=axis,
