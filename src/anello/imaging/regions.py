@@ -52,9 +52,11 @@ SHADOW_DEPTH = 62.0
 FOR_GAP, GAP_SEEN = 3.5, 0.6
 """What a pixel of bare ground that edges close in says for the ground, in log odds, and mean of the
 network's coverage of such a piece below which it is one."""
-SPARKLE, CLEAR_LOOK = (0.5, 1.4), 0.8
+SPARKLE = 0.5, 1.4
 """Share of a hole that is not calm, and its mean edge in Lab units per pixel, from which it is
-stone, unless the network's opening takes up so much of it."""
+stone, unless it was seen through."""
+SEEN_THROUGH = 0.12
+"""Mean of the network's coverage of a hole below which it is no stone."""
 SEEDS = (0.06, 0.5, 0.94)
 """The network's coverage below which a pixel is ground for sure, likelier than not, and above which
 it is ring for sure."""
@@ -143,11 +145,11 @@ def _gaps(bare: Mask, seen: Seen) -> Mask:
 
 
 def _stones_in(ring: Mask, seen: Seen, dev: Deviation) -> Mask:
-    """Holes of the ring that sparkle, where no one looked clearly through."""
+    """Holes of the ring that sparkle and were not seen through."""
     inside = holes(ring)
     labels, mean = pieces(inside)
     sparkles = (mean(~dev.calm) > SPARKLE[0]) & (mean(dev.edge) > SPARKLE[1])
-    return np.asarray((sparkles & (mean(seen.opening) < CLEAR_LOOK))[labels] & inside, bool)
+    return np.asarray((sparkles & (mean(seen.alpha) > SEEN_THROUGH))[labels] & inside, bool)
 
 
 def _ring_on_texture(small: Bytes, seen: Seen) -> Mask:
