@@ -30,15 +30,9 @@ from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask
 from anello.imaging.mending import mended
 from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
-from anello.imaging.shadow import (
-    SkinMap,
-    cast_shade,
-    map_skin,
-    shade_roi,
-    shadow_matte,
-    skin_matte,
-)
+from anello.imaging.shadow import cast_shade, shade_roi, shadow_matte
 from anello.imaging.shoulders import fit_shoulders
+from anello.imaging.skin_map import SkinMap, map_skin, skin_matte
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
 from anello.imaging.warp import crop, grown_roi, is_empty, joined, placed

@@ -10,7 +10,7 @@ from cylinders import GROUND, ROI, SIZE, SKIN, angle_deg, lamp, lit_finger, upri
 
 from anello.imaging.color import linear_to_srgb, luminance
 from anello.imaging.lighting import estimate_light, mirrored_room, relight, shading
-from anello.imaging.shadow import map_skin, skin_matte
+from anello.imaging.skin_map import map_skin, skin_matte
 
 GOLD = np.array([0.70, 0.52, 0.24], np.float32)
 

@@ -1,4 +1,4 @@
-"""The ring's shadow: where it may fall, how it grows, and where the light puts it."""
+"""The ring's shadow: how it grows, and where the light puts it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cylinders import ROI, band_layer, lamp, lit_finger, upright_site
+from cylinders import ROI, band_layer, lamp, upright_site
 
-from anello.imaging.color import linear_to_srgb
 from anello.imaging.frame import finger_frame
-from anello.imaging.shadow import (
-    SkinMap,
-    cast_shade,
-    map_skin,
-    response,
-    shade_roi,
-    shadow_matte,
-    skin_matte,
-)
+from anello.imaging.shadow import cast_shade, response, shade_roi, shadow_matte
+from anello.imaging.skin_map import SkinMap
 from anello.imaging.warp import is_empty
 from anello.options import Options
 
@@ -126,26 +118,6 @@ def test_a_neighbouring_finger_is_shaded_on_the_far_side():
     left = band & (FRAME.across < -1.5) & (FRAME.across > -2)
     right = band & (FRAME.across > 1.5) & (FRAME.across < 2)
     assert shaded[left].mean() < shaded[right].mean() - 0.01
-
-
-def test_skin_is_the_finger_and_what_has_its_colour():
-    picture = lit_finger(SITE, LIGHT)
-    neighbour = np.s_[:, 200:235]
-    picture[neighbour] = np.array([0.40, 0.23, 0.16], np.float32)
-    skin = skin_matte(map_skin(linear_to_srgb(picture), SITE, ROI), SITE, ROI)
-    assert (
-        skin[np.abs(FRAME.across) < 0.9][FRAME.along[np.abs(FRAME.across) < 0.9] < 90].min() > 0.9
-    )
-    assert skin[:, 60:75].max() < 0.1  # the ground
-    assert skin[:, 208:228].mean() > 0.9
-
-
-def test_a_hand_mask_overrules_colour_elsewhere():
-    picture = lit_finger(SITE, LIGHT)
-    picture[:, 200:235] = np.array([0.40, 0.23, 0.16], np.float32)
-    hand = (np.abs(FRAME.across) < 1.05).astype(np.float32)
-    found = map_skin(linear_to_srgb(picture), SITE, ROI)
-    assert skin_matte(found, SITE, ROI, hand)[:, 208:228].max() < 0.1
 
 
 def test_nothing_given_is_written_to():

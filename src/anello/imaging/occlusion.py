@@ -80,7 +80,7 @@ def measure_obstacle(
     thickness = float(np.percentile(height[band], 75))
     if np.count_nonzero(head) < 5:
         return Obstacle(radius, half_width, thickness)
-    low, high = (np.percentile([v[head] for v in (t, g, a)], q, axis=1) for q in (3, 97))
+    low, high = np.percentile([v[head] for v in (t, g, a)], (3, 97), axis=1)
     low[1] = min(low[1], radius)
     radii = np.maximum((high - low) / 2, 1.0)
     return Obstacle(radius, half_width, thickness, (high + low) / 2, radii)
