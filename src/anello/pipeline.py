@@ -25,9 +25,10 @@ from anello.imaging.color import linear_to_srgb, srgb_to_linear
 from anello.imaging.finger import FingerSite, locate_site
 from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
 from anello.imaging.head import Head, fit_head
-from anello.imaging.lighting import Light, estimate_light, relight
+from anello.imaging.lighting import Light, estimate_light
 from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask
 from anello.imaging.mending import mended
+from anello.imaging.relighting import relight
 from anello.imaging.ring import RingShape, fit_ring
 from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
 from anello.imaging.shadow import cast_shade, shade_roi, shadow_matte

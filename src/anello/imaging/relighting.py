@@ -1,0 +1,250 @@
+"""The ring brought into the hand's light: its metal mirrors the hand's room, no more the studio."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Float, Mask
+from anello.imaging.color import luminance
+from anello.imaging.lighting import Light, smoothstep
+
+ROOM = 0.20
+"""Radiance of the room that polished metal on a hand mirrors, over that of white paper there, in a
+room with one window. Read off path-traced scenes, like the next three."""
+
+ROOM_UNDER_SKY = 0.85
+"""The same where the light comes from everywhere."""
+
+SKY_FROM = (0.35, 0.8)
+"""Ambient shares between which a room with a window opens to that."""
+
+LAMP_RADIANCE = 1.6
+"""Radiance of a wide lamp or window, over that of the paper it lights."""
+
+LAMP_SHARPNESS = 4.0
+"""Concentration of the lamp's mirror image: exp(k (cos - 1)) falls to half at 34 degrees."""
+
+METAL_REFLECTANCE = 0.85
+"""Luminance that polished metal returns: silver 0.95, yellow gold 0.78 (Johnson & Christy 1972)."""
+
+REPLACED = 0.95
+"""Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
+
+DETAIL_SIGMA = 0.1
+"""Blur that parts the studio's reflections from engraving, edges and pave, in band widths."""
+
+DETAIL_KEPT = 0.55
+"""Contrast that those keep, as an exponent: a studio has many small lamps before a white ground. On
+path-traced scenes fine contrast on the metal was 1.5 times the true."""
+
+HORIZON = (-0.45, 0.10)
+"""Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
+
+SHADED_BELOW, DARKER_DOWN = 1.0, 1.5
+"""Brightness of the skin and ground that metal mirrors at the horizon, over that of the open, and
+its fall exp(-k d) for a ray that points down by d: at its foot the ring mirrors its own shadow."""
+
+SKIN_BELOW = 0.25
+"""Share of the finger's own skin in what metal mirrors from below; the rest is what lies around."""
+
+SKIN_MIRRORED, SKIN_IN_HEAD = 0.18, 0.06
+"""Share of skin in the light of a hoop that faces the viewer, for soft reflections reach round; and
+in the head, which looks away from the skin."""
+
+HIGHLIGHT_FROM, HIGHLIGHT_TO = 0.86, 0.97
+"""Quantiles of the ring's own luminance between which a pixel becomes a highlight, the mirror image
+of a lamp. A lamp stays as bright as the photo's white, while the room around it darkens."""
+
+METAL_SPREAD = (0.25, 0.55)
+"""Distance in (log R/G, log B/G) from the metal's colours at which a pixel starts being, and is, a
+stone."""
+
+MOST_BRIGHTENED = 1.6
+"""Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
+
+LAMP_IN_STONES = 0.3
+"""Share of the lamp's colour in the light of stones, which gather it from all around."""
+
+HIGHLIGHT_KEPT = 0.35
+"""Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
+
+SIDES = 0.6
+"""Part of the normal towards the viewer below which a pixel lies on a side of the hoop, where no
+head stands."""
+
+LEAST_OF_SIDES = 20
+"""Pixels of the hoop's sides that tell its height."""
+
+ABOVE_BAND = (1.4, 1.9)
+"""Heights, over the band's, between which the hoop ends and the head begins: its shoulders rise."""
+
+HIGHLIGHT_WIDTH = 0.15
+"""Least luminance between the two, or the noise of a blown-out plateau would turn to glitter."""
+
+
+def shading(normal: Float, light: Light) -> Float:
+    """(...,) brightness of a matte white surface, 1 where it faces the light."""
+    dome = light.ambient * (1 + normal[..., 2]) / 2
+    lamp = (1 - light.ambient) * np.maximum(normal @ light.direction_xyz, 0)
+    facing = light.ambient * (1 + float(light.direction_xyz[2])) / 2 + 1 - light.ambient
+    return np.asarray((dome + lamp) / max(facing, 1e-6), np.float32)
+
+
+def mirrored_room(normal: Float, light: Light) -> Float:
+    """(..., 3) radiance that a perfect mirror of this normal shows the viewer.
+
+    The ray to the viewer v = (0, 0, 1) comes from r = 2 (n.v) n - v: from the room with its lamp
+    where r points up, from the hand and the table where it points down.
+    """
+    facing = normal[..., 2]
+    ray = 2 * facing[..., None] * normal - np.array([0, 0, 1], np.float32)
+    lamp = np.exp(LAMP_SHARPNESS * (ray @ light.direction_xyz - 1))
+    window = (1 - light.ambient) * LAMP_RADIANCE * lamp[..., None]
+    above = light.level * (room_radiance(light) + window * light.colour)
+    up = smoothstep(ray[..., 2], *HORIZON)[..., None]
+    dark = SHADED_BELOW * np.exp(-DARKER_DOWN * np.clip(-ray[..., 2], 0, 1))[..., None]
+    below = dark * (SKIN_BELOW * light.skin + (1 - SKIN_BELOW) * light.surround)
+    return np.asarray(up * above + (1 - up) * below, np.float32)
+
+
+def room_radiance(light: Light) -> Float:
+    """(3,) light of the open but for the lamp, over that of white paper in it."""
+    sky = float(smoothstep(np.float32(light.ambient), *SKY_FROM))
+    return np.asarray((sky * ROOM_UNDER_SKY + (1 - sky) * ROOM) * light.shade, np.float32)
+
+
+def relight(
+    color: Float,
+    alpha: Float,
+    normal: Float,
+    light: Light,
+    ambient: float,
+    height: Float | None = None,
+) -> Float:
+    """The layer's colour in the hand's light.
+
+    color : (h, w, 3) premultiplied linear, lit by the shop's studio. alpha : (h, w). normal :
+    (h, w, 3) unit. ambient : 0 returns the colour unchanged, 1 all of the hand's light; between
+    them each channel moves steadily (geometrically) from one to the other. height : (h, w) px over
+    the skin, which tells hoop from head; without it all is taken for hoop.
+    """
+    inside = alpha > 0.5
+    if ambient <= 0 or np.count_nonzero(inside) < 10:
+        return color
+    straight = color / cv2.merge([np.maximum(alpha, np.float32(1e-3))] * 3)
+    value = np.maximum(luminance(straight), np.float32(1e-3))
+    calm = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.8))
+    studio = _blurred(value, alpha, DETAIL_SIGMA * _breadth(inside))
+    highlight = _highlights(value, alpha, inside)
+    # From here on pixel by pixel, so only those that the ring covers: (n,) and (n, 3).
+    on = np.flatnonzero(alpha > 0)
+    inside, value = inside.take(on), value.take(on)
+    studio, highlight = studio.take(on), highlight.take(on)
+    straight, calm, normal = (v.reshape(-1, 3).take(on, axis=0) for v in (straight, calm, normal))
+    # What looks down on the finger mirrors no lamp, however white the studio's floor was.
+    highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
+    metal = _metalness(calm, inside)
+    hoop = _hoopness(None if height is None else height.take(on), normal, inside)
+    skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
+    tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
+    gain = cv2.log(np.maximum(tone, 1e-4))
+    stone = np.log(min(light.level, 1.0) * _between(light, LAMP_IN_STONES))
+    gain = stone + metal[..., None] * (gain - stone)
+    share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
+    mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
+    replaced = cv2.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
+    detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
+    replaced -= (1 - DETAIL_KEPT) * detail[..., None]
+    gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
+    if light.is_grey:
+        straight = straight + np.float32(ambient) * (value[..., None] - straight)
+    lit = np.minimum(straight * cv2.exp(np.float32(ambient) * gain), 1)
+    relit = np.zeros(color.shape, np.float32)
+    relit.reshape(-1, 3)[on] = lit * alpha.take(on)[:, None]
+    return relit
+
+
+def _studio_to_hand(
+    value: Float,
+    inside: Mask,
+    normal: Float,
+    light: Light,
+    highlight: Float,
+    skin_share: Float,
+) -> Float:
+    """(n, 3) positive factor that keeps the studio's picture and changes its tone and tint: its
+    middle goes to the radiance of the room, its highlights to that of a lamp."""
+    middle = max(float(np.median(value[inside])), 0.05)
+    room = 1.2 * float(luminance(room_radiance(light)))
+    base = min(light.level * room / middle, 1.0)
+    peak = min(float(np.sqrt(light.level)), 1.0)  # lamps in a dim room still shine
+    tone = base + (peak - base) * highlight * 0.9
+    skin = light.skin / max(float(luminance(light.skin)), 1e-4)
+    share = skin_share[..., None]
+    matte = shading(normal, light)
+    matte = np.clip(matte / max(float(matte[inside].mean()), 1e-3), 0.6, 1.4)
+    tone = tone * np.where(inside, matte, 1) ** (0.5 * (1 - highlight))
+    white = _between(light, highlight[..., None])
+    return np.asarray(tone[..., None] * (white * (1 - share) + skin * share), np.float32)
+
+
+def _between(light: Light, lamp: Float | float) -> Float:
+    """(..., 3) colour of light that comes from the room, 0, to the lamp, 1."""
+    return np.asarray(light.shade ** (1 - lamp) * light.colour**lamp, np.float32)
+
+
+def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
+    """(h, w) in [0, 1]: how far a pixel mirrors one of the studio's lamps."""
+    calm = _blurred(value, alpha, 0.8)
+    low, high = np.quantile(calm[inside], [HIGHLIGHT_FROM, HIGHLIGHT_TO])
+    middle = max((float(low) + float(high)) / 2, HIGHLIGHT_WIDTH)
+    half = max((float(high) - float(low)) / 2, HIGHLIGHT_WIDTH / 2)
+    return smoothstep(calm, middle - half, middle + half)
+
+
+def _metalness(calm: Float, inside: Mask) -> Float:
+    """(n,) 1 where the colour is the metal's, 0 on stones and enamel of another colour.
+
+    Metal shows its own colour times a nearly neutral studio, so in (log R/G, log B/G) it lies
+    between neutral and somewhat beyond the ring's commonest colour.
+    """
+    calm = calm + np.float32(0.02)
+    ratios = np.log(calm[..., [0, 2]] / calm[..., 1:2])
+    own = ratios[inside]
+    bright = luminance(calm[inside]) > np.median(luminance(calm[inside]))
+    typical = np.median(own[bright] if bright.any() else own, axis=0)
+    length = float(np.linalg.norm(typical))
+    axis = typical / max(length, 1e-6)
+    along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
+    off_red, off_blue = ratios[:, 0] - along * axis[0], ratios[:, 1] - along * axis[1]
+    distance = np.sqrt(off_red**2 + off_blue**2)
+    return 1 - smoothstep(distance, *METAL_SPREAD)
+
+
+def _hoopness(height: Float | None, normal: Float, inside: Mask) -> Float:
+    """(n,) 1 on the hoop, 0 on what stands clearly above it.
+
+    How high the band is, its sides tell; where none are seen, most of the ring.
+    """
+    if height is None:
+        return np.ones(inside.shape, np.float32)
+    sides = inside & (normal[..., 2] < SIDES)
+    known = np.count_nonzero(sides) > LEAST_OF_SIDES
+    band = float(np.median(height[sides]) if known else np.percentile(height[inside], 30))
+    return 1 - smoothstep(height / max(band, 1.0), *ABOVE_BAND)
+
+
+def _breadth(inside: Mask) -> float:
+    """px across the band: over a strip, the distance to its rims has its median at a quarter."""
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)[inside]
+    return float(4 * np.median(depth))
+
+
+def _blurred(value: Float, alpha: Float, sigma: float) -> Float:
+    """Gaussian mean of a straight value over the ring only."""
+    sigma = max(sigma, 0.3)
+    weight = cv2.GaussianBlur(alpha, (0, 0), sigma)
+    return np.asarray(
+        cv2.GaussianBlur(value * alpha, (0, 0), sigma) / np.maximum(weight, 1e-4), np.float32
+    )
