@@ -37,13 +37,14 @@ def drawn_finger(
     *,
     aside: float = 0.0,
     shadow: float = 0.0,
+    bounced: float = 0.0,
     neighbour: bool = False,
     noise: float = 2.0,
 ) -> np.ndarray:
     """A straight finger around its bone, off by ``aside`` px to the right of it, tip up.
 
-    shadow : px by which a soft shadow sticks out on the right. neighbour : another finger touches
-    on the left.
+    shadow : px by which a soft shadow sticks out on the right. bounced : share of the way from the
+    ground's hue to the skin's that the shadow's is. neighbour : another finger touches on the left.
     """
     base, joint = (hand.points_xy[i] for i in BONES[finger])
     axis = (joint - base) / np.hypot(*(joint - base))
@@ -52,8 +53,9 @@ def drawn_finger(
     u = (np.stack([x, y], -1) - base) @ across - aside
     picture = np.broadcast_to(ground.astype(float), (*SIZE, 3)).copy()
     if shadow:
-        dark = 1 - 0.55 * coverage(width / 2 + shadow - u, 0.25 * shadow) * coverage(u)
-        picture *= dark[..., None]
+        depth = coverage(width / 2 + shadow - u, 0.25 * shadow) * coverage(u)
+        tint = (skin / skin[1]) / (ground / ground[1])
+        picture *= (1 - 0.55 * depth)[..., None] * tint ** (bounced * depth[..., None])
 
     def lay(u: np.ndarray) -> None:
         shade = 1 - 0.45 * np.clip(np.abs(2 * u / width), 0, 1) ** 3
@@ -135,6 +137,21 @@ def test_a_flushed_flank_beyond_the_usual_width_is_the_finger(width: float, asid
 def test_a_shadow_beside_the_finger_is_not_the_finger(extra: float):
     hand = drawn_hand()
     picture = drawn_finger(hand, Finger.MIDDLE, 60.0, SKIN, np.array([225, 225, 222]), shadow=extra)
+    site = site_of(picture, hand, Finger.MIDDLE)
+    assert site.width_px == pytest.approx(60.0, rel=0.04)
+    assert lateral(site, hand, Finger.MIDDLE) == pytest.approx(0, abs=1.5)
+
+
+BROWN_SKIN = np.array([139, 107, 86])
+
+
+@pytest.mark.parametrize("extra", [4.0, 5.0, 6.0])
+def test_skin_tints_the_shadow_on_white_cloth_and_it_is_still_not_the_finger(extra: float):
+    # About as dark as the finger, its hue more than half way to the finger's.
+    hand = drawn_hand()
+    picture = drawn_finger(
+        hand, Finger.MIDDLE, 60.0, BROWN_SKIN, np.array([215, 211, 200]), shadow=extra, bounced=0.6
+    )
     site = site_of(picture, hand, Finger.MIDDLE)
     assert site.width_px == pytest.approx(60.0, rel=0.04)
     assert lateral(site, hand, Finger.MIDDLE) == pytest.approx(0, abs=1.5)

@@ -114,6 +114,9 @@ _DEEPER_PER_DARKER = 0.6
 """Between fingers light bounces off skin: the ratios move by up to this share of log G."""
 _MIN_HUE_STEP = 0.06
 """Skin and ground closer than this in (log R/G, log B/G) have no direction between them."""
+_MIN_BOUNCE_STEP, _BOUNCED_PER_DARKER = 0.22, 0.15
+"""Ground so far from skin in hue takes on skin's in the shadow of a hand: the ratios move by up to
+this share of log G, and no more than half way, so that skin in shade stays skin."""
 _SHADOW_COST = 1.0
 """How much less likely a shadow on the ground is than the ground itself, log."""
 _SHADOW_DEPTH = 1.3
@@ -129,7 +132,7 @@ def skin_ratio(features: Float, free: Mask, skin: list[Kind]) -> Float:
         f, ok = (features[..., ::-1], free[:, ::-1]) if flip else (features, free)
         half, seen = f[..., middle:], ok[:, middle:]
         ground = _other_kinds(half[:, seen].T, skin)
-        log_ratio = _skin_log_p(half, skin, ground) - _ground_log_p(half, ground)
+        log_ratio = _skin_log_p(half, skin, ground) - _ground_log_p(half, ground, skin)
         sides.append(log_ratio[:, ::-1] if flip else log_ratio)
     ratio = np.concatenate([sides[1], sides[0][:, 1:]], axis=1)
     return np.asarray(np.clip(ratio, -RATIO_LIMIT, RATIO_LIMIT), np.float32)
@@ -190,12 +193,31 @@ def _less_deep(
     """
     light, red, blue = features
     away = kind[0][1:] - ground_hue
-    reach = float(np.hypot(*away))
-    if reach < _MIN_HUE_STEP:
+    if float(np.hypot(*away)) < _MIN_HUE_STEP:
         return light, red, blue
-    level, red_mean, blue_mean = (np.float32(v) for v in kind[0])
-    to_red, to_blue = (away / reach).astype(np.float32)
-    limit = np.float32(_DEEPER_PER_DARKER) * np.maximum(level - light, np.float32(0))
+    darker = np.maximum(np.float32(kind[0][0]) - light, np.float32(0))
+    return _brought_back((light, red, blue), kind, away, np.float32(_DEEPER_PER_DARKER) * darker)
+
+
+def _less_bounced(features: Float, kind: Kind, skin_hue: Float64) -> tuple[Float, Float, Float]:
+    """Planes brought back to the hue of a kind of ground where skin nearby tints its shadow."""
+    light, red, blue = features
+    away = skin_hue - kind[0][1:]
+    reach = float(np.hypot(*away))
+    if reach < _MIN_BOUNCE_STEP:
+        return light, red, blue
+    darker = np.maximum(np.float32(kind[0][0]) - light, np.float32(0))
+    limit = np.minimum(np.float32(_BOUNCED_PER_DARKER) * darker, np.float32(reach / 2))
+    return _brought_back((light, red, blue), kind, away, limit)
+
+
+def _brought_back(
+    planes: tuple[Float, Float, Float], kind: Kind, away: Float64, limit: Float
+) -> tuple[Float, Float, Float]:
+    """Planes whose hue lies beyond the kind's along ``away``, nearer to it by up to ``limit``."""
+    light, red, blue = planes
+    red_mean, blue_mean = (np.float32(v) for v in kind[0][1:])
+    to_red, to_blue = (away / np.hypot(*away)).astype(np.float32)
     excess = (red - red_mean) * to_red + (blue - blue_mean) * to_blue
     excess = np.minimum(np.maximum(excess, np.float32(0)), limit)
     return light, red - excess * to_red, blue - excess * to_blue
@@ -206,13 +228,13 @@ def _lifted(below: Float, depth: float) -> Float:
     return np.asarray(np.maximum(below, np.minimum(below + np.float32(depth), np.float32(0))))
 
 
-def _ground_log_p(features: Float, ground: list[Kind]) -> Float:
-    """log p(not this finger): the kinds of ground seen beside it, each also in shadow."""
+def _ground_log_p(features: Float, ground: list[Kind], skin: list[Kind]) -> Float:
+    """log p(not this finger): the kinds of ground seen beside it, each also in its shadow."""
     log_p = np.full(features.shape[1:], _BROAD_LOG_P, np.float32)
-    light, red, blue = features
+    hue = _mean_hue(skin) if skin else np.zeros(2)
     for kind in ground:
-        shadowed = _kind_log_p((light, red, blue), kind, _SHADOW_DEPTH, _SHADOW_COST)
-        np.maximum(log_p, shadowed, out=log_p)
+        planes = _less_bounced(features, kind, hue)
+        np.maximum(log_p, _kind_log_p(planes, kind, _SHADOW_DEPTH, _SHADOW_COST), out=log_p)
     return log_p
 
 
