@@ -73,3 +73,18 @@ def test_the_fit_does_not_depend_on_the_photo_s_size_or_turn() -> None:
     assert heads[0] is not None
     assert heads[1] is not None
     assert np.median(heads[1].height) == pytest.approx(float(np.median(heads[0].height)), rel=0.03)
+
+
+def test_a_head_of_wires_ends_above_the_band_s_inside() -> None:
+    """Wires that cover the opening leave no ground to be seen between them and the far band."""
+    shape = ring_shape(elevation_deg=20.0)
+    cutout = _with_stone(shape, 230, 170, 120)
+    for column in np.flatnonzero(cutout.alpha.any(0)):
+        rows = np.flatnonzero(cutout.alpha[:, column])
+        cutout.alpha[rows[0] : rows[-1], column] = 255
+    head = fit_head(cutout, shape)
+    assert head is not None
+    e = np.radians(shape.elevation_deg)
+    near_edge = (head.middle - head.reach * np.cos(e)).min()
+    near_rim = shape.inner_radius_px * np.sin(e) - shape.band_width_px / 2 * np.cos(e)
+    assert near_edge > near_rim - 0.26 * shape.outer_radius_px

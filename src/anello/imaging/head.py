@@ -37,6 +37,10 @@ USUAL_HEIGHT = 1.2
 LOWEST, TALLEST = 1.02, 1.6
 """Range of a top's height over the hoop's axis, outer radii: a flush signet, a tall solitaire."""
 
+OVERHANG = 0.25
+"""How far, in outer radii, a top may hang into the opening: where wires hide that, what is seen
+below them is the band's inside."""
+
 CLIFF = 0.10
 """Fall of the silhouette, in outer radii within CLIFF_RUN of them, that ends the crown: beside it a
 lower part begins (the side stones of a three-stone ring, the shoulders)."""
@@ -101,7 +105,9 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     se, ce = np.sin(view.elevation), np.cos(view.elevation)
     reach = float(np.clip(middle_depth / ce, *(np.array(ASPECT_RANGE) * half_width)))
     reach = min(
-        reach, _longest_reach(alpha, y[:, 0], (lo + crown[0], lo + crown[1]), view.elevation)
+        reach,
+        _longest_reach(alpha, y[:, 0], (lo + crown[0], lo + crown[1]), view.elevation),
+        (peak - _near_rim(shape, view) * scale + OVERHANG * WORKING_RADIUS) / (2 * ce),
     )
     crown_height = (peak - reach * ce) / se / np.cos(view.azimuth)
     if crown_height < LOWEST * WORKING_RADIUS:
@@ -148,6 +154,12 @@ def _longest_reach(alpha: Mask, y: Float, columns: tuple[int, int], elevation: f
     opens = (below & ~solid).argmax(0)
     depth = np.median(y[first] - y[opens])
     return float(depth / (2 * np.cos(elevation)))
+
+
+def _near_rim(shape: RingShape, view: View) -> float:
+    """y of the near rim's inner edge below the head, px of the product photo."""
+    r = shape.inner_radius_px * np.cos(view.azimuth)
+    return float(r * np.sin(view.elevation) - shape.band_width_px / 2 * np.cos(view.elevation))
 
 
 def _seen_from_above(
