@@ -339,10 +339,10 @@ def _mirrored(ground: Array, ring: Array, alpha: Array, rng: Random) -> Array:
     flip = np.array([[1, 0, 0], [0, -squash, foot * (1 + squash)]])
     cover = cv2.warpAffine(alpha, flip, (size, size))
     image = cv2.warpAffine(ring, flip, (size, size), borderMode=cv2.BORDER_REPLICATE)
-    fade = np.exp(-np.clip(np.arange(size) - foot, 0, None) / (rng.uniform(0.03, 0.25) * size))
+    fade = np.exp(-np.clip(np.arange(size) - foot, 0, None) / (rng.uniform(0.03, 0.5) * size))
     sigma = rng.uniform(0.3, 3)
     weight = cv2.GaussianBlur(cover, (0, 0), sigma) * fade[:, None].astype(np.float32)
-    weight = (np.float32(rng.uniform(0.1, 0.5)) * weight)[..., None]
+    weight = (np.float32(rng.uniform(0.1, 0.6)) * weight)[..., None]
     return np.asarray(
         (1 - weight) * ground + weight * cv2.GaussianBlur(image, (0, 0), sigma), np.float32
     )

@@ -46,7 +46,15 @@ from shapes import (  # noqa: E402
     stone,
     tube,
 )
-from truth import Camera, farthest_pair, polygon_mask, rim, silhouette, unit  # noqa: E402
+from truth import (  # noqa: E402
+    WINDOW_OF_ENDS,
+    Camera,
+    farthest_pair,
+    polygon_mask,
+    rim,
+    silhouette,
+    unit,
+)
 
 CACHE = Path(os.environ.get("ANELLO_TRAINING_CACHE", HERE / "cache"))
 PER_SHARD = 16
@@ -591,7 +599,7 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
     names = list(table)
     weights = np.array([table[n] for n in names])
     ground = str(rng.choice(names, p=weights / weights.sum()))
-    what = str(rng.choice(["ring", "pair", "none"], p=[0.89, 0.06, 0.05]))
+    what = str(rng.choice(["ring", "pair", "none"], p=[0.865, 0.085, 0.05]))
     if what == "none" and ground in ("box", "cushion"):
         ground = "velvet"
     if what == "none" and ground == "mirror":
@@ -719,8 +727,9 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
             where = (camera.points_at(passes["Depth.Z"]) - placed.shift) @ placed.turn / scale**2
             inside = inside * (where[..., 1] * side < (edge[:, 1] * side).max() + 0.02)
         opening = np.maximum(opening, inside * (1 - alpha))
+        ends, _ = rim(bands, placed.ring.thick, side, WINDOW_OF_ENDS)
         near = float(np.arctan2(to_camera[0], to_camera[2]))
-        contacts.append(farthest_pair(camera.project(placed.world(edge)), near).round(2).tolist())
+        contacts.append(farthest_pair(camera.project(placed.world(ends)), near).round(2).tolist())
     meta: dict[str, Any] = {
         "design": design,
         "metal": metals[0] if rings else None,

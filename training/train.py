@@ -12,6 +12,7 @@ import copy
 import math
 import os
 import time
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from torch.nn import functional as F
 SEED = 20
 BATCH = 16
 """Pictures a step, over all workers."""
-STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1), (6200, 320, 0.1))
+STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1), (10500, 320, 0.1))
 """Steps, side of their pictures in px, share of those that are sketches. The network doesn't mind
 the size, only how large a ring is; small pictures are cheap, and most is learned on them. The last
 are as large as what it will see."""
@@ -38,12 +39,16 @@ ROUNDS = (
     (4400, 1.2e-3),
     (3600, 1.2e-3),
     (2600, 1e-3),
+    (3000, 1.2e-3),
+    (1300, 6e-4),
 )
 """Steps over which the rate falls, and what it falls from."""
 WARM_STEPS, DECAY = 50, 0.02
 AVERAGE = 0.995
-"""Per step, of the exponential average of the weights. The mean of those at the end of the last two
-rounds is what is exported: M. Wortsman et al., "Model soups", 2022."""
+"""Per step, of the exponential average of the weights."""
+SOUP, SHARE_AT_START, SHARE_AT_END = (4, 5), 0.5, 0.3
+"""Rounds at the end of which the averages are kept, and the share that their mean has in what the
+last round starts from, and in what is exported: M. Wortsman et al., "Model soups", 2022."""
 SAVE_S, VALIDATE_S = 120.0, 240.0
 VALIDATION = 96
 """Pictures looked at while training."""
@@ -79,7 +84,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
     torch.manual_seed(SEED)
     network = RingNetwork().to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
-    earlier = copy.deepcopy(average)
+    soup = copy.deepcopy(average)
     groups = [
         {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": DECAY},
         {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
@@ -90,7 +95,7 @@ def work(rank: int, options: argparse.Namespace) -> None:
         saved = torch.load(options.out, weights_only=True)
         network.load_state_dict(saved["network"])
         average.load_state_dict(saved["average"])
-        earlier.load_state_dict(saved["earlier"])
+        soup.load_state_dict(saved["soup"])
         optimizer.load_state_dict(saved["optimizer"])
         step = saved["step"]
     rings, sketches, validation = (Rings(s, options.cache) for s in ("train", "sketch", "val"))
@@ -100,8 +105,8 @@ def work(rank: int, options: argparse.Namespace) -> None:
     parent = os.getppid()
     start = saved_at = validated_at = refreshed_at = time.monotonic()
     losses: list[dict[str, float]] = []
-    steps = sum(length for length, _ in ROUNDS)
-    while step < steps:
+    ends = list(accumulate(length for length, _ in ROUNDS))
+    while step < ends[-1]:
         now = time.monotonic()
         if now - refreshed_at > SAVE_S:
             rings.refresh()
@@ -112,10 +117,14 @@ def work(rank: int, options: argparse.Namespace) -> None:
         losses.append(train_step(network, optimizer, (rings, sketches), step, rank, options))
         step += 1
         blend(average, network, min(AVERAGE, (1 + step) / (10 + step)))
-        if step == steps - ROUNDS[-1][0]:
-            earlier.load_state_dict(average.state_dict())
-        if step == steps:
-            blend(average, earlier, 0.5)
+        for place, round_ in enumerate(SOUP):
+            if step == ends[round_]:
+                blend(soup, average, place / (place + 1))
+        if step == ends[-2]:
+            blend(average, soup, 1 - SHARE_AT_START)
+            network.load_state_dict(average.state_dict())
+        if step == ends[-1]:
+            blend(average, soup, 1 - SHARE_AT_END)
         # A worker whose parent was ended goes too.
         over = torch.tensor(float(now - start > 60 * options.minutes or os.getppid() != parent))
         if options.workers > 1:
@@ -124,9 +133,9 @@ def work(rank: int, options: argparse.Namespace) -> None:
             mean = {k: sum(line[k] for line in losses[-20:]) / 20 for k in losses[-1]}
             words = " ".join(f"{name} {value:.3f}" for name, value in mean.items())
             print(f"{now - start:6.0f} s step {step} items {len(rings.items)} {words}", flush=True)
-        last = bool(over) or step == steps
+        last = bool(over) or step == ends[-1]
         if rank == 0 and (last or now - saved_at > SAVE_S):
-            state = {"network": network, "average": average, "earlier": earlier}
+            state = {"network": network, "average": average, "soup": soup}
             state |= {"optimizer": optimizer}
             part = options.out.with_suffix(".part")
             torch.save({k: v.state_dict() for k, v in state.items()} | {"step": step}, part)

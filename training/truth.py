@@ -10,6 +10,10 @@ import numpy as np
 from shapes import TAU, Float
 
 N_RIM = 120
+"""Places around a rim."""
+WINDOW, WINDOW_OF_ENDS = 5, 21
+"""Places that a rim is smoothed over, and that its ends are found with, a sixth of its way: braids
+and wires swing to and fro, and a ring ends where they do as a whole."""
 
 
 def unit(v: Any) -> Float:
@@ -46,14 +50,14 @@ class Camera:
         return np.stack([right, up, -d], -1) @ self.basis.T + self.position
 
 
-def rim(points: Float, thick: float, side: float) -> tuple[Float, Float]:
+def rim(points: Float, thick: float, side: float, window: int = WINDOW) -> tuple[Float, Float]:
     """The inner rim of the band on that side of the axis, ring frame.
 
     points: (N, 3) of the band. Gives (N_RIM, 3) points of the rim's inner edge and the same a
     little further into the metal's side, which lies on the ring in every view.
     """
     r, s = np.hypot(points[:, 0], points[:, 2]), points[:, 1] * side
-    inside = r < 1 + 0.75 * thick
+    inside = r < 1 + thick
     angle, r, s = np.arctan2(points[inside, 0], points[inside, 2]), r[inside], s[inside]
     index = np.floor((angle + np.pi) / TAU * N_RIM).astype(int) % N_RIM
     far = np.full(N_RIM, -np.inf)
@@ -66,14 +70,19 @@ def rim(points: Float, thick: float, side: float) -> tuple[Float, Float]:
     if not known.all():
         far = np.interp(t, t[known], far[known], period=TAU)
         least = np.interp(t, t[known], least[known], period=TAU)
-    kernel = np.ones(5) / 5
-    far = np.convolve(np.concatenate([far[-2:], far, far[:2]]), kernel, "valid")
-    least = np.convolve(np.concatenate([least[-2:], least, least[:2]]), kernel, "valid")
+    far, least = _smoothed(far, window), _smoothed(least, window)
 
     def at(radius: Float) -> Float:
         return np.stack([radius * np.sin(t), side * far, radius * np.cos(t)], -1)
 
     return at(least), at(np.minimum(least + 0.3 * thick, 1 + 0.6 * thick))
+
+
+def _smoothed(around: Float, window: int) -> Float:
+    """Values of all places around a rim, each the mean of those near it."""
+    kernel, reach = np.hanning(window + 2)[1:-1], window // 2
+    wrapped = np.concatenate([around[-reach:], around, around[:reach]])
+    return np.convolve(wrapped, kernel / kernel.sum(), "valid")
 
 
 def farthest_pair(points_xy: Float, near_angle: float) -> Float:
