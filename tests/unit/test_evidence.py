@@ -27,6 +27,7 @@ def evidence(alpha: np.ndarray, scale: float = 1.0, shift_xy=(0.0, 0.0), presenc
         presence=presence,
         view="three-quarter",
         view_score=0.9,
+        elevation_deg=40.0,
     )
 
 

@@ -291,6 +291,18 @@ def test_ends_that_were_seen_stand_in_for_a_fit_in_doubt() -> None:
     assert np.allclose(seen, hoop.contact_xy, atol=1)
 
 
+@pytest.mark.parametrize(("off_deg", "believed"), [(4.0, False), (-20.0, True), (15.0, True)])
+def test_such_a_hoop_is_seen_from_where_it_was_seen(off_deg: float, believed: bool) -> None:
+    hoop, cutout = covered_hoop(TWO_BLOBS)
+    ends = Clues(hoop.contact_xy, 0.4)
+    fit = fit_ring(replace(cutout, clues=ends))
+    assert fit is not None
+    seen_deg = fit.elevation_deg + off_deg
+    found = fit_ring(replace(cutout, clues=replace(ends, elevation_deg=seen_deg)))
+    assert found is not None
+    assert found.elevation_deg == pytest.approx(seen_deg if believed else fit.elevation_deg)
+
+
 @pytest.mark.parametrize("blobs", [(), TWO_BLOBS])
 @pytest.mark.parametrize(
     ("moved", "score"),

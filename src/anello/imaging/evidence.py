@@ -56,6 +56,7 @@ class Clues:
 
     contacts_xy : (2, 2) px, left and right ends of the near inner rim, or None.
     contact_score : how clearly they were seen, in [0, 1].
+    elevation_deg : of the view out of the hoop's plane, as it looked; None if that was not asked.
     up_xy : (2,) from the far half of the band towards the near one, whose outside is seen; a unit
         vector in picture coordinates, or None where the two can't be told apart.
     coverage : (s, s) 0 to 255, how likely ring, on the network's grid; None if not kept.
@@ -64,6 +65,7 @@ class Clues:
 
     contacts_xy: Float64 | None
     contact_score: float = 0.0
+    elevation_deg: float | None = None
     up_xy: Float64 | None = None
     coverage: Bytes | None = None
     here_from_grid: Float64 | None = None
@@ -97,6 +99,7 @@ class RingEvidence:
     photo_from_grid : (2, 3) affine, px; integer coordinates are centres.
     contacts_xy : (2, 2) px of the photo, left and right ends of the opening, or None.
     contact_score, presence, view_score : probabilities in [0, 1].
+    elevation_deg : 0 looks at the band's outside edge-on, 90 through the hole.
     """
 
     alpha: Float
@@ -109,6 +112,7 @@ class RingEvidence:
     presence: float
     view: View
     view_score: float
+    elevation_deg: float
 
     @property
     def shows_ring(self) -> bool:
@@ -149,7 +153,14 @@ class RingEvidence:
             far = float(np.hypot(*way))
             up_xy = way / far if far > LEAST_WAY * len(self.alpha) else None
         coverage = np.round(self.alpha * 255).astype(np.uint8)
-        return Clues(self.contacts_xy, self.contact_score, up_xy, coverage, self.photo_from_grid)
+        return Clues(
+            self.contacts_xy,
+            self.contact_score,
+            self.elevation_deg,
+            up_xy,
+            coverage,
+            self.photo_from_grid,
+        )
 
     def over(self, roi: Roi, shape: tuple[int, ...]) -> Seen:
         """Coverage and opening over a part of the photo, reduced or enlarged to ``shape``."""

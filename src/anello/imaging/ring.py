@@ -59,6 +59,8 @@ FOR_DOUBT, FOR_SCORE, NO_HOOP_COST = 6.0, 8.0, 3.3
 """How much more than the fit to the outlines one to the ends may cost, for every unit that the
 former costs over ``DOUBTFUL_COST`` and every unit that the ends' score is over the usual; and the
 cost of ends that no hoop has."""
+OFF_ELEVATION_DEG = 8.0
+"""How far such a fit's elevation may lie from the one that was seen, which is off by 4 degrees."""
 NOT_ITS_OPENING = 2.5
 """Cost of a hoop's fit from which the opening is rather a gap beside the head."""
 ANCHORS_APART = 0.15
@@ -201,7 +203,13 @@ def _at_ends(clues: Clues, hoop: Hoop, outline: Float64, holes: list[Float64]) -
     if apart < ENDS_APART * 2 * hoop.outer * hoop.ratio or most < 0:
         return None
     fit = fit_hoop_to_anchors(outline, holes[0] if holes else None, seen, hoop)
-    return fit if fit.cost < min(most, NO_HOOP_COST) else None
+    if fit.cost > min(most, NO_HOOP_COST):
+        return None
+    if clues.elevation_deg is not None:
+        seen_rad, off = np.deg2rad([clues.elevation_deg, OFF_ELEVATION_DEG])
+        if abs(fit.elevation_rad - seen_rad) > off:
+            fit = replace(fit, elevation_rad=float(seen_rad))
+    return fit
 
 
 def _agrees(hoop: Hoop, anchors: Float64) -> bool:

@@ -104,6 +104,7 @@ class RingNetwork:
             presence=_sigmoid(whole[0]),
             view=_VIEWS[int(np.argmax(whole[3:]))],
             view_score=_largest_share(whole[3:]),
+            elevation_deg=float(np.clip(90 * whole[2], 0, 90)),
         )
 
 
