@@ -56,7 +56,7 @@ class Clues:
 
     contacts_xy : (2, 2) px, left and right ends of the near inner rim, or None.
     contact_score : how clearly they were seen, in [0, 1].
-    elevation_deg : of the view out of the hoop's plane, as it looked; None if that was not asked.
+    elevation_deg : of the view out of the hoop's plane, as it looked; None if not known.
     up_xy : (2,) from the far half of the band towards the near one, whose outside is seen; a unit
         vector in picture coordinates, or None where the two can't be told apart.
     coverage : (s, s) 0 to 255, how likely ring, on the network's grid; None if not kept.

@@ -82,6 +82,7 @@ class Surroundings:
 
 
 def surroundings(pixels: Bytes, hand: Hand, finger: Finger) -> Surroundings:
+    """Skin and bones beside this finger. pixels : (H, W, 3) 8-bit sRGB of the photo."""
     points = hand.points_xy
     segments, reach = [], []
     for other in Finger:

@@ -195,8 +195,7 @@ def _less_deep(
     away = kind[0][1:] - ground_hue
     if float(np.hypot(*away)) < _MIN_HUE_STEP:
         return light, red, blue
-    darker = np.maximum(np.float32(kind[0][0]) - light, np.float32(0))
-    return _brought_back((light, red, blue), kind, away, np.float32(_DEEPER_PER_DARKER) * darker)
+    return _brought_back((light, red, blue), kind, away, _DEEPER_PER_DARKER, np.inf)
 
 
 def _less_bounced(features: Float, kind: Kind, skin_hue: Float64) -> tuple[Float, Float, Float]:
@@ -206,18 +205,23 @@ def _less_bounced(features: Float, kind: Kind, skin_hue: Float64) -> tuple[Float
     reach = float(np.hypot(*away))
     if reach < _MIN_BOUNCE_STEP:
         return light, red, blue
-    darker = np.maximum(np.float32(kind[0][0]) - light, np.float32(0))
-    limit = np.minimum(np.float32(_BOUNCED_PER_DARKER) * darker, np.float32(reach / 2))
-    return _brought_back((light, red, blue), kind, away, limit)
+    return _brought_back((light, red, blue), kind, away, _BOUNCED_PER_DARKER, reach / 2)
 
 
 def _brought_back(
-    planes: tuple[Float, Float, Float], kind: Kind, away: Float64, limit: Float
+    planes: tuple[Float, Float, Float],
+    kind: Kind,
+    away: Float64,
+    per_darker: float,
+    at_most: float,
 ) -> tuple[Float, Float, Float]:
-    """Planes whose hue lies beyond the kind's along ``away``, nearer to it by up to ``limit``."""
+    """Planes whose hue lies beyond the kind's along ``away``, brought nearer to it: by up to that
+    share of how much darker they are (log G), and by no more than ``at_most``."""
     light, red, blue = planes
-    red_mean, blue_mean = (np.float32(v) for v in kind[0][1:])
+    level, red_mean, blue_mean = (np.float32(v) for v in kind[0])
     to_red, to_blue = (away / np.hypot(*away)).astype(np.float32)
+    limit = np.float32(per_darker) * np.maximum(level - light, np.float32(0))
+    limit = np.minimum(limit, np.float32(at_most))
     excess = (red - red_mean) * to_red + (blue - blue_mean) * to_blue
     excess = np.minimum(np.maximum(excess, np.float32(0)), limit)
     return light, red - excess * to_red, blue - excess * to_blue

@@ -49,6 +49,11 @@ class StripFrame:
 
 
 def strip_frame(middle: Float64, axis: Float64, width: float, columns: int) -> StripFrame:
+    """The strip around a finger's middle.
+
+    middle : (2,) px. axis : (2,) unit, towards the tip. width : expected, px. columns : of the
+    strip across that width, where the photo has so many.
+    """
     px = max(width / columns, _FINEST_PX)
     rows = 2 * round(_REACH_ALONG * width / px / ROW_STEP) + 1
     cols = 2 * round(_REACH_ACROSS * width / px) + 1
