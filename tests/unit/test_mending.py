@@ -56,6 +56,20 @@ def test_what_the_network_saw_through_stays_open() -> None:
     assert mend(cutout) is cutout
 
 
+def test_of_a_piece_what_was_clearly_seen_through_stays_open() -> None:
+    cutout, alpha = bitten(coverage=200)
+    assert cutout.clues is not None
+    assert cutout.clues.coverage is not None
+    lost = (cutout.alpha < 128) & (alpha > 127)
+    middle = int(np.mean(np.nonzero(lost)[1]))
+    seen = cutout.clues.coverage.copy()
+    seen[:, : round(middle * GRID / max(alpha.shape))] = 0
+    whole = mend(replace(cutout, clues=replace(cutout.clues, coverage=seen)))
+    still = (whole.alpha < 128) & (alpha > 127)
+    assert np.count_nonzero(still[:, : middle - 2]) > 0.9 * np.count_nonzero(lost[:, : middle - 2])
+    assert np.count_nonzero(still[:, middle + 2 :]) < 0.1 * np.count_nonzero(lost[:, middle + 2 :])
+
+
 def test_a_whole_band_is_left_as_it_is() -> None:
     cutout, _ = bitten(coverage=100, holes=())
     assert mend(cutout) is cutout

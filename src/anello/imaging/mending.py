@@ -23,6 +23,9 @@ INSET, SOFTNESS = 0.0175, 0.005
 SEEN_THROUGH = 51
 """Mean of the network's coverage, 0 to 255, below which a missing piece is a gap of open-work."""
 
+CLEARLY_THROUGH = 13
+"""Coverage of a pixel below which it is a gap, whatever the rest of the piece may be."""
+
 
 def mended(cutout: Cutout, hoop: Hoop | None) -> Cutout:
     """The cut-out with what it lost of the band; what came with the picture is as it is meant.
@@ -49,6 +52,7 @@ def mended(cutout: Cutout, hoop: Hoop | None) -> Cutout:
         return cutout
     soft = cv2.GaussianBlur(band, (0, 0), max(SOFTNESS * hoop.outer, 0.5))
     filled = grown(back[labels], max(1, round(3 * SOFTNESS * hoop.outer)))
+    filled &= seen >= CLEARLY_THROUGH
     whole = cutout.alpha.copy()
     crop(whole, roi)[:] = np.where(filled, np.maximum(alpha, soft), alpha)
     return replace(cutout, alpha=whole, opening=cutout.opening & (whole < 128))

@@ -28,8 +28,9 @@ _LEAST_GAIN, _MOST_GAIN = 1.25, 2.5
 """Gain of a channel from which light is clearly dim or coloured, and the largest that is given."""
 _MIN_CONTACT = 0.15
 """Score of a point below which there is none."""
-_POINT_APART = 3
-"""Cells by which two points of one plane lie apart at least."""
+_POINT_APART, _PEAK = 3, 2
+"""Cells by which two points of one plane lie apart at least, and over which to each side a point's
+place is averaged."""
 _VIEWS: tuple[View, ...] = get_args(View)
 
 _Part: TypeAlias = tuple[float, float, float, float]
@@ -154,19 +155,19 @@ def _balanced(square: Bytes) -> Bytes:
 
 def _peaks(heat: Float, n: int) -> tuple[Float64, Float64]:
     """(n, 2) highest places of a plane, cells, to a part of one; and (n,) their scores."""
-    left = np.pad(heat.astype(np.float64), 1)
+    reach = _POINT_APART
+    left = np.pad(heat.astype(np.float64), reach)
+    core, offsets = slice(reach - _PEAK, reach + _PEAK + 1), np.arange(-_PEAK, _PEAK + 1)
     peaks, scores = [], []
     for _ in range(n):
-        row, col = np.unravel_index(int(left[1:-1, 1:-1].argmax()), heat.shape)
-        around = left[row : row + 3, col : col + 3] + 1e-9
-        shift_x = (around.sum(0) @ [-1, 0, 1]) / around.sum()
-        shift_y = (around.sum(1) @ [-1, 0, 1]) / around.sum()
-        peaks.append([col + shift_x, row + shift_y])
-        scores.append(float(left[row + 1, col + 1]))
-        reach = _POINT_APART
-        left[
-            max(0, row + 1 - reach) : row + 2 + reach, max(0, col + 1 - reach) : col + 2 + reach
-        ] = 0
+        inner = left[reach:-reach, reach:-reach]
+        row, col = np.unravel_index(int(inner.argmax()), heat.shape)
+        scores.append(float(inner[row, col]))
+        around = left[row : row + 2 * reach + 1, col : col + 2 * reach + 1]
+        weight = around[core, core] + 1e-9
+        shift = np.array([offsets @ weight.sum(0), offsets @ weight.sum(1)]) / weight.sum()
+        peaks.append([col, row] + shift)
+        around[:] = 0
     return np.array(peaks), np.array(scores)
 
 
