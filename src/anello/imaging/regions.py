@@ -55,8 +55,10 @@ network's coverage of such a piece below which it is one."""
 SPARKLE = 0.5, 1.4
 """Share of a hole that is not calm, and its mean edge in Lab units per pixel, from which it is
 stone, unless it was seen through."""
-SEEN_THROUGH = 0.12
-"""Mean of the network's coverage of a hole below which it is no stone."""
+SEEN_THROUGH, AS_LIGHT, SEEN_THROUGH_LIGHT = 0.12, 3.0, 0.3
+"""Mean of the network's coverage of a hole below which it is no stone; L* units from the ground in
+the mean within which it is as light as the ground, and that coverage then: next to thin metal a gap
+has its colour and its noise, but keeps its light."""
 SEEDS = (0.06, 0.5, 0.94)
 """The network's coverage below which a pixel is ground for sure, likelier than not, and above which
 it is ring for sure."""
@@ -149,7 +151,9 @@ def _stones_in(ring: Mask, seen: Seen, dev: Deviation) -> Mask:
     inside = holes(ring)
     labels, mean = pieces(inside)
     sparkles = (mean(~dev.calm) > SPARKLE[0]) & (mean(dev.edge) > SPARKLE[1])
-    return np.asarray((sparkles & (mean(seen.alpha) > SEEN_THROUGH))[labels] & inside, bool)
+    light = mean(np.abs(dev.light)) < AS_LIGHT
+    through = mean(seen.alpha) < np.where(light, SEEN_THROUGH_LIGHT, SEEN_THROUGH)
+    return np.asarray((sparkles & ~through)[labels] & inside, bool)
 
 
 def _ring_on_texture(small: Bytes, seen: Seen) -> Mask:

@@ -1,0 +1,44 @@
+"""Gaps and stones in a drawn plate of gold on white: the network half saw through both."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from drawn_hoops import plain_ground
+from numpy.typing import NDArray
+
+from anello.imaging.evidence import Seen
+from anello.imaging.ground import bytes_to_lab, fit_ground
+from anello.imaging.regions import find_regions
+
+SIDE = 400
+GOLD = (206, 158, 72)
+
+
+def window(darker: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Gold with a window of fine lines, tinted a little by the gold, and so much darker."""
+    picture = cv2.resize(plain_ground(), (SIDE, SIDE))
+    cv2.circle(picture, (200, 200), 130, GOLD, -1, cv2.LINE_AA)
+    hole = np.zeros((SIDE, SIDE), bool)
+    hole[180:192, 190:204] = True
+    lines = np.where(np.arange(SIDE) // 2 % 2 == 0, 10, 0)[:, None]
+    for channel, value in enumerate((253, 252, 247)):
+        plane = picture[..., channel]
+        plane[hole] = (np.full((SIDE, SIDE), value) - lines - darker)[hole]
+    return picture, hole
+
+
+@pytest.mark.parametrize(("darker", "ring"), [(0, False), (34, True)])
+def test_a_window_as_light_as_the_ground_is_a_gap_and_a_darker_one_a_stone(
+    darker: int, ring: bool
+) -> None:
+    picture, hole = window(darker)
+    alpha = np.full((SIDE, SIDE), 0.01, np.float32)
+    cv2.circle(alpha, (200, 200), 130, 0.97, -1)
+    alpha[hole] = 0.22
+    ground = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
+    regions = find_regions(picture, ground, Seen(alpha, np.zeros_like(alpha)))
+    assert regions is not None
+    inner = cv2.erode(hole.astype(np.uint8), np.ones((5, 5))) > 0
+    assert regions.ring[inner].mean() == (1.0 if ring else 0.0)
