@@ -291,6 +291,20 @@ def test_ends_that_were_seen_stand_in_for_a_fit_in_doubt() -> None:
     assert np.allclose(seen, hoop.contact_xy, atol=1)
 
 
+@pytest.mark.parametrize(("score", "believed"), [(0.4, True), (0.2, False)])
+def test_where_no_opening_is_seen_its_ends_are_those_that_were(
+    score: float, believed: bool
+) -> None:
+    hoop = DrawnHoop(rotation_deg=-20, elevation_deg=14, width=110)
+    cutout = cut_out_by_mask(*draw_hoop(plain_ground(), hoop))
+    assert cutout is not None
+    assert cutout.opening is None
+    guess = ends_of(cutout, None)
+    assert 3 < np.linalg.norm(guess - hoop.contact_xy, axis=1).max() < 0.15 * 2 * hoop.inner
+    found = ends_of(cutout, Clues(hoop.contact_xy, score))
+    assert np.allclose(found, hoop.contact_xy if believed else guess, atol=1e-6)
+
+
 @pytest.mark.parametrize(("off_deg", "believed"), [(4.0, False), (-20.0, True), (15.0, True)])
 def test_such_a_hoop_is_seen_from_where_it_was_seen(off_deg: float, believed: bool) -> None:
     hoop, cutout = covered_hoop(TWO_BLOBS)

@@ -171,7 +171,10 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
         return _without_opening(solid, scale)
     hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
-    at_ends = None if clues is None else _at_ends(clues, hoop, outline, holes)
+    seen = None if clues is None else _ends_seen(clues, hoop)
+    at_ends = None
+    if clues is not None and seen is not None:
+        at_ends = _at_ends(clues, seen, hoop, outline, holes)
     fitted = hoop.scaled(1 / scale) if holes and at_ends is None else None
     # Of the opening as it is seen, which its rounded edges make wider than the bore.
     ends_xy = (hoop if at_ends is None else at_ends).ends_xy
@@ -185,18 +188,26 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
                 "the hoop's outline is unclear (several rings, open-work or a large head); "
                 "a three-quarter view of one ring, or anchor points, help"
             )
+        if not holes and seen is not None and _agrees(hoop, seen):
+            ends_xy = seen  # a silhouette alone doesn't tell where they are
         hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
     head_deg = _head_deg(hoop, rgb, solid)
     shape = _shape(hoop, ends_xy, head_deg, scale, confidence, tuple(warnings))
     return replace(shape, fitted=fitted)
 
 
-def _at_ends(clues: Clues, hoop: Hoop, outline: Float64, holes: list[Float64]) -> Hoop | None:
-    """The hoop with the rim's ends as they were seen, where they lie elsewhere than those of a fit
-    in doubt, and this one is not much worse. The clearer they were seen, the worse it may be."""
+def _ends_seen(clues: Clues, hoop: Hoop) -> Float64 | None:
+    """(2, 2) px, the rim's ends as they were seen, left and right of up; None if hardly."""
     if clues.contacts_xy is None or clues.contact_score < FAINT_ENDS:
         return None
-    seen = _left_to_right(clues.contacts_xy, hoop)
+    return _left_to_right(clues.contacts_xy, hoop)
+
+
+def _at_ends(
+    clues: Clues, seen: Float64, hoop: Hoop, outline: Float64, holes: list[Float64]
+) -> Hoop | None:
+    """The hoop with the rim's ends as they were seen, where they lie elsewhere than those of a fit
+    in doubt, and this one is not much worse. The clearer they were seen, the worse it may be."""
     apart = float(np.linalg.norm(seen - hoop.ends_xy, axis=1).max())
     most = hoop.cost + FOR_DOUBT * (hoop.cost - DOUBTFUL_COST)
     most += FOR_SCORE * (clues.contact_score - USUAL_ENDS)
