@@ -76,6 +76,11 @@ STONE_SHARE = (0.03, 0.45)
 """Share of the band that stones of another colour take; more is a band set all round."""
 STONE_SPREAD = 0.45
 """Standard deviation of their azimuth, radians, beyond which they are no one place."""
+GUESSED = "no opening is seen: elevation and width of the band are guesses"
+UNCLEAR = (
+    "the hoop's outline is unclear (several rings, open-work or a large head); "
+    "a three-quarter view of one ring, or anchor points, help"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,58 +146,64 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
 
     anchors : (2, 2) px, the two inner contact points; they override centre, rotation and scale.
     """
-    scale = min(1.0, FIT_SIDE / max(cutout.alpha.shape))
-    rgb, solid, holes = _reduced(cutout, scale)
-    outline = outline_of(solid) if solid.any() else None
-    if outline is None:
+    traced = _traced(cutout)
+    if traced is None:
         return None
-    warnings: list[str] = []
-    clues = None if cutout.clues is None else cutout.clues.in_crop((0.0, 0.0), scale)
-    ends = None if clues is None else clues.contacts_xy
-    if holes:
-        fits = [fit for hole in holes if (fit := fit_hoop(outline, hole, ends)) is not None]
-        found = min(fits, key=lambda fit: fit.cost, default=None)
-    elif _is_convex(solid):
-        found = fit_silhouette(outline)
-        warnings.append("no opening is seen: elevation and width of the band are guesses")
-    else:
-        found = None
+    found = _fit(traced)
     if anchors is not None:
-        given = (np.asarray(anchors, np.float64).reshape(2, 2) + 0.5) * scale - 0.5
-        usual = None if found is None else _turned_up(found, solid)
-        hole, given = holes[0] if holes else None, _left_to_right(given, usual)
-        if usual is not None and _agrees(usual, given):
-            hoop = _with_likely_metal(usual.with_ends(given), cutout.method in GIVEN)
-        else:
-            hoop = _with_usual_metal(fit_hoop_to_anchors(outline, hole, given, usual))
-        head_deg = _head_deg(hoop, rgb, solid)
-        return _shape(hoop, given, head_deg, scale, cutout.confidence, ())
+        return _by_anchors(traced, found, np.asarray(anchors, np.float64).reshape(2, 2), cutout)
     if found is None:
-        return _without_opening(solid, scale)
+        return _without_opening(traced.solid, traced.scale)
+    return _by_outlines(traced, found, cutout)
+
+
+def _fit(traced: _Traced) -> Hoop | None:
+    """The hoop that fits the outlines best, which side of it is up not yet known."""
+    if traced.holes:
+        ends = None if traced.clues is None else traced.clues.contacts_xy
+        fits = [fit_hoop(traced.outline, hole, ends) for hole in traced.holes]
+        return min((fit for fit in fits if fit), key=lambda fit: fit.cost, default=None)
+    return fit_silhouette(traced.outline) if _is_convex(traced.solid) else None
+
+
+def _by_anchors(traced: _Traced, found: Hoop | None, anchors: Float64, cutout: Cutout) -> RingShape:
+    """The hoop at contact points that were given."""
+    usual = None if found is None else _turned_up(found, traced.solid)
+    given = _left_to_right((anchors + 0.5) * traced.scale - 0.5, usual)
+    if usual is not None and _agrees(usual, given):
+        hoop = _with_likely_metal(usual.with_ends(given), cutout.method in GIVEN)
+    else:
+        hole = traced.holes[0] if traced.holes else None
+        hoop = _with_usual_metal(fit_hoop_to_anchors(traced.outline, hole, given, usual))
+    head_deg = _head_deg(hoop, traced.rgb, traced.solid)
+    return _shape(hoop, given, head_deg, traced.scale, cutout.confidence, ())
+
+
+def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | None:
+    """The hoop as the outlines say, or, where they are in doubt, as the rim's ends do."""
+    holes, solid, clues = traced.holes, traced.solid, traced.clues
     hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
+    warnings: tuple[str, ...] = () if holes else (GUESSED,)
     seen = None if clues is None else _ends_seen(clues, hoop)
     at_ends = None
     if clues is not None and seen is not None:
-        at_ends = _at_ends(clues, seen, hoop, outline, holes)
-    fitted = hoop.scaled(1 / scale) if holes and at_ends is None else None
+        at_ends = _at_ends(clues, seen, hoop, traced.outline, holes)
+    fitted = hoop.scaled(1 / traced.scale) if holes and at_ends is None else None
     # Of the opening as it is seen, which its rounded edges make wider than the bore.
     ends_xy = (hoop if at_ends is None else at_ends).ends_xy
     if at_ends is not None:
         hoop = _with_usual_metal(at_ends)
     elif hoop.cost > (NOT_ITS_OPENING if holes else POOR_COST):
-        return _without_opening(solid, scale)
+        return _without_opening(solid, traced.scale)
     else:
-        if found.cost > POOR_COST:
-            warnings.append(
-                "the hoop's outline is unclear (several rings, open-work or a large head); "
-                "a three-quarter view of one ring, or anchor points, help"
-            )
+        if hoop.cost > POOR_COST:
+            warnings += (UNCLEAR,)
         if not holes and seen is not None and _agrees(hoop, seen):
             ends_xy = seen  # a silhouette alone doesn't tell where they are
         hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
-    head_deg = _head_deg(hoop, rgb, solid)
-    shape = _shape(hoop, ends_xy, head_deg, scale, confidence, tuple(warnings))
+    head_deg = _head_deg(hoop, traced.rgb, solid)
+    shape = _shape(hoop, ends_xy, head_deg, traced.scale, confidence, warnings)
     return replace(shape, fitted=fitted)
 
 
@@ -244,9 +255,27 @@ def _left_to_right(anchors: Float64, usual: Hoop | None) -> Float64:
 # --- outlines ------------------------------------------------------------------------------------
 
 
-def _reduced(cutout: Cutout, scale: float) -> tuple[Bytes, Mask, list[Float64]]:
-    """Colours and mask of the ring on the reduced copy, and what may be its opening: outlines
-    (n, 2) of the opening found and, where a head parts it in two, of all that is enclosed."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Traced:
+    """The ring on the reduced copy, which is ``scale`` times as large.
+
+    rgb, solid : (h, w, 3) colours and (h, w) mask.
+    outline : (n, 2) px, of the silhouette.
+    holes : what may be the opening: outlines (n, 2) of the one found and, where a head parts it in
+        two, of all that is enclosed.
+    """
+
+    rgb: Bytes
+    solid: Mask
+    outline: Float64
+    holes: list[Float64]
+    clues: Clues | None
+    scale: float
+
+
+def _traced(cutout: Cutout) -> _Traced | None:
+    """The outlines of a cut-out; None if there are none."""
+    scale = min(1.0, FIT_SIDE / max(cutout.alpha.shape))
     rgb, alpha = cutout.rgb, cutout.alpha
     if scale < 1:
         size = (round(alpha.shape[1] * scale), round(alpha.shape[0] * scale))
@@ -255,16 +284,22 @@ def _reduced(cutout: Cutout, scale: float) -> tuple[Bytes, Mask, list[Float64]]:
             for picture in (rgb, alpha)
         )
     solid = alpha > 127
-    if cutout.opening is None:
-        return rgb, solid, []
-    height, width = alpha.shape
-    near = cv2.resize(
-        cutout.opening.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA
-    )
+    outline = outline_of(solid) if solid.any() else None
+    if outline is None:
+        return None
+    holes = [] if cutout.opening is None else _holes(cutout.opening, solid)
+    clues = None if cutout.clues is None else cutout.clues.in_crop((0.0, 0.0), scale)
+    return _Traced(rgb, solid, outline, holes, clues, scale)
+
+
+def _holes(opening: Mask, solid: Mask) -> list[Float64]:
+    """Outlines of what may be the hoop's hole."""
+    height, width = solid.shape
+    near = cv2.resize(opening.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_AREA)
     hole = cv2.dilate(near, np.ones((3, 3), np.uint8)) > 127
     hole &= ~solid
     candidates = [outline_of(hole), _outline_of_all_enclosed(solid, int(np.count_nonzero(hole)))]
-    return rgb, solid, [outline for outline in candidates if outline is not None]
+    return [outline for outline in candidates if outline is not None]
 
 
 def _outline_of_all_enclosed(solid: Mask, opening_px: int) -> Float64 | None:
