@@ -31,8 +31,6 @@ LOOK_SIDE, LOOK_STEP = 480, 3
 Averaged any more, a texture would look plain."""
 LARGEST_UPSCALE = 2.0
 """Thumbnails are enlarged, so that filters of a few pixels do not span a band."""
-TEXTURE_SIDE = 360
-"""Long side of the copy GrabCut works on, px."""
 EVIDENCE_MARGIN = 0.08
 """Ground round the ring that the network saw, share of its long side."""
 SEEN_AT_MOST = 0.98
@@ -59,9 +57,16 @@ SEEN_THROUGH, AS_LIGHT, SEEN_THROUGH_LIGHT = 0.12, 3.0, 0.3
 """Mean of the network's coverage of a hole below which it is no stone; L* units from the ground in
 the mean within which it is as light as the ground, and that coverage then: next to thin metal a gap
 has its colour and its noise, but keeps its light."""
-SEEDS = (0.06, 0.5, 0.94)
-"""The network's coverage below which a pixel is ground for sure, likelier than not, and above which
-it is ring for sure."""
+SURE = 0.06, 0.94
+"""The network's coverage below which a pixel is ground for sure, and above which it is ring."""
+BIN_BITS, CHROMA_STRETCH = 3, 3
+"""Colours on a textured ground are told apart in cells of 8 of 256 levels, chroma three times as
+finely: little of a* and b* is ever used."""
+SELDOM = 1e-5
+"""Share of the pixels that a colour never seen is given."""
+COLOUR_SAYS, FOR_COLOUR = 0.7, 4.0
+"""What a colour's own log odds count for, as neighbours say much the same, and its most."""
+_STRETCHED = np.clip((np.arange(256) - 128) * CHROMA_STRETCH + 128, 0, 255).astype(np.uint8)
 MAIN_OPENING = 0.012
 """Smallest opening of a hoop, of the ring's box."""
 COVERAGE = (0.004, 0.80)
@@ -157,20 +162,27 @@ def _stones_in(ring: Mask, seen: Seen, dev: Deviation) -> Mask:
 
 
 def _ring_on_texture(small: Bytes, seen: Seen) -> Mask:
-    """By GrabCut's colour models, seeded with what was seen."""
-    height, width = small.shape[:2]
-    scale = min(1.0, TEXTURE_SIDE / max(height, width))
-    tiny = cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    alpha = cv2.resize(seen.alpha, tiny.shape[1::-1], interpolation=cv2.INTER_AREA)
-    kinds = np.array([cv2.GC_BGD, cv2.GC_PR_BGD, cv2.GC_PR_FGD, cv2.GC_FGD], np.uint8)
-    labels = kinds[np.digitize(alpha, SEEDS)]
-    if not {cv2.GC_BGD, cv2.GC_FGD} <= set(np.unique(labels).tolist()):
+    """By the odds of what was seen times those of its colour, where colours are told by how often
+    they are in what is ring for sure, and in what is ground (M. Swain, D. Ballard, 1991)."""
+    surely_ring, surely_ground = seen.alpha > SURE[1], seen.alpha < SURE[0]
+    if not (surely_ring.any() and surely_ground.any()):
         return np.asarray(seen.alpha > 0.5, bool)
-    cv2.setRNGSeed(0)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(tiny, labels, None, *models, 4, cv2.GC_INIT_WITH_MASK)
-    soft = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
-    return np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5, bool)
+    light, a, b = cv2.split(cv2.cvtColor(small, cv2.COLOR_RGB2Lab))
+    stretched = cv2.merge([light, *(cv2.LUT(chroma, _STRETCHED) for chroma in (a, b))])
+    often_ring, often_ground = (
+        _histogram(stretched, sure) for sure in (surely_ring, surely_ground)
+    )
+    says = np.log((often_ring + SELDOM) / (often_ground + SELDOM)).astype(np.float32)
+    cells = tuple(channel >> BIN_BITS for channel in cv2.split(stretched))
+    says = np.clip(COLOUR_SAYS * says[cells], -FOR_COLOUR, FOR_COLOUR)
+    return np.asarray(seen.log_odds(SEEN_AT_MOST) + cv2.blur(says, (3, 3)) > 0, bool)
+
+
+def _histogram(colours: Bytes, among: Mask) -> Float:
+    """(n, n, n) share of the pixels of a mask that each cell of colours has."""
+    n = 256 >> BIN_BITS
+    counts = cv2.calcHist([colours], [0, 1, 2], among.astype(np.uint8), [n] * 3, [0, 256] * 3)
+    return np.asarray(counts / counts.sum(), np.float32)
 
 
 def _opening(openings: Mask, ring: Mask) -> Mask | None:
