@@ -1,12 +1,14 @@
 """How good cut-outs are: the ring network, what `anello` makes of it, and other ways.
 
-    python training/evaluate.py table [--synth FOLDER] [--photos FOLDER --marks marks.json]
+    python training/evaluate.py table [--synth FOLDER] [--photos FOLDER]
+    python training/evaluate.py misses --photos FOLDER
     python training/evaluate.py sheet --photos FOLDER [--out sheet]
 
 `table` compares with known alphas (validation shards, the bench's scenes) and with points marked by
-hand on real photos, as they are and made worse (`worse.py`); `sheet` draws photo and cut-outs side
-by side, to be judged by eye. Runs on the package and its runtime; PyTorch is not needed. U^2-Net is
-compared with where its ONNX file and onnxruntime are there (`--u2netp FILE`).
+hand on real photos (`marks.json`), as they are and made worse (`worse.py`); `misses` lists those
+that came out wrong; `sheet` draws photo and cut-outs side by side, to be judged by eye. Runs on the
+package and its runtime; PyTorch is not needed. U^2-Net is compared with where its ONNX file and
+onnxruntime are there (`--u2netp FILE`).
 """
 
 from __future__ import annotations
@@ -35,6 +37,11 @@ LEAST_OPENING = 100
 """Px; smaller openings are not counted."""
 OPAQUE, CLEAR = 204, 51
 """Alpha from which a marked point is ring, and to which it is clear."""
+KINDS = ("ring", "opening", "ground")
+"""Of marked points."""
+MARKS = Path(__file__).with_name("marks.json")
+LOST = 9.0
+"""How far off contact points are that were not found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,12 +61,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("table", "sheet"))
+    parser.add_argument("what", choices=("table", "misses", "sheet"))
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--synth", type=Path, help="folder of scenes with ring.jpg, ring_alpha.png")
     parser.add_argument("--photos", type=Path)
-    parser.add_argument("--marks", type=Path, help="points marked on the photos")
+    parser.add_argument("--marks", type=Path, default=MARKS, help="points marked on the photos")
     parser.add_argument("--others", type=Path, nargs="*", default=[], help="photos without a ring")
     parser.add_argument("--u2netp", type=Path, help="u2netp.onnx, to compare with")
     parser.add_argument("--methods", default="", help="only these, by commas")
@@ -72,6 +79,8 @@ def main() -> None:
         methods = {name: methods[name] for name in options.methods.split(",")}
     if options.what == "table":
         print_table(methods, options)
+    elif options.what == "misses":
+        print_misses(methods, options)
     else:
         draw_sheets(methods, options)
 
@@ -171,7 +180,7 @@ def print_table(methods: dict[str, Method], options: argparse.Namespace) -> None
         for method, cut in methods.items():
             refused = [cut(rgb) is None for rgb in pictures]
             print(f"{folder.name:16}{method:12}{np.mean(refused):11.3f} refused of {len(refused)}")
-    if options.marks:
+    if options.photos:
         print_marks(methods, options)
 
 
@@ -201,47 +210,84 @@ def contact_error(found: Any, truth: Any) -> float:
     return min(float(np.linalg.norm(way, axis=1).max()) for way in ways) / span
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What became of a marked photo.
+
+    right : for each kind of point, whether it came out as it should, in the order of the marks.
+    off : of the contact points, over the opening's length; None if it has none.
+    """
+
+    right: dict[str, list[bool]]
+    off: float | None
+    refused: bool
+
+    @property
+    def wholly_right(self) -> bool:
+        return all(all(values) for values in self.right.values())
+
+
 def print_marks(methods: dict[str, Method], options: argparse.Namespace) -> None:
     """What became of the marked points, on the photos as they are and made worse in ten ways."""
-    marks = json.loads(options.marks.read_text())
-    photos = {stem: read(next(options.photos.glob(f"{stem}.*"))) for stem in sorted(marks)}
-    kinds = ("ring", "opening", "ground", "photos", "contacts", "refused")
-    print(f"\n{'marked photos':16}{'method':12}" + "".join(f"{kind:>11}" for kind in kinds))
+    photos, marks = _marked_photos(options)
+    columns = (*KINDS, "photos", "contacts", "refused")
+    print(f"\n{'marked photos':16}{'method':12}" + "".join(f"{kind:>11}" for kind in columns))
     unchanged: dict[str, Way] = {"as they are": lambda rgb: (rgb, UNMOVED)}
     for method, cut in methods.items():
         figures = []
         for name, way in (unchanged | WORSE).items():
-            figures.append(_marked(cut, photos, marks, way))
+            judged = [_judged(cut, photos[stem], marks[stem], way) for stem in photos]
+            figures.append(_shares(judged))
             print(f"{name:16}{method:12}" + "".join(f"{v:11.3f}" for v in figures[-1]))
         mean = np.mean(figures, axis=0)
         print(f"{'all of these':16}{method:12}" + "".join(f"{v:11.3f}" for v in mean))
 
 
-def _marked(
-    cut: Method, photos: dict[str, Picture], marks: dict[str, Any], way: Way
-) -> list[float]:
-    """Shares of the marked points that came out right, of photos with every point right, of contact
-    points within 4 % of the opening's length, and of photos that were refused."""
-    right: dict[str, list[bool]] = {"ring": [], "opening": [], "ground": []}
-    whole, contacts, refused = [], [], []
-    for stem, rgb in photos.items():
-        worse, moved = way(rgb)
+def print_misses(methods: dict[str, Method], options: argparse.Namespace) -> None:
+    """Which marked points came out wrong, and how far off the contact points are."""
+    photos, marks = _marked_photos(options)
+    for method, cut in methods.items():
+        for stem, rgb in photos.items():
+            judged = _judged(cut, rgb, marks[stem], lambda rgb: (rgb, UNMOVED))
+            wrong = [
+                f"{kind} {x:g},{y:g}"
+                for kind, values in judged.right.items()
+                for (x, y), right in zip(marks[stem][kind], values, strict=True)
+                if not right
+            ]
+            off = "" if judged.off is None else f"{judged.off:.3f}"
+            print(f"{method:12}{stem:6}{off:7}{'refused' if judged.refused else '; '.join(wrong)}")
 
-        def there(points: Any, moved: Any = moved) -> Any:
-            return np.asarray(points, float).reshape(-1, 2) @ moved[:, :2].T + moved[:, 2]
 
-        mark, found = marks[stem], cut(worse)
-        alpha = np.zeros(worse.shape[:2], np.uint8) if found is None else found.alpha
-        here = {k: _right(alpha, there(mark.get(k, [])), k == "ring") for k in right}
-        for kind, values in here.items():
-            right[kind] += values
-        whole.append(all(all(values) for values in here.values()))
-        refused.append(found is None)
-        if mark.get("contacts") and mark.get("view") == "three-quarter":
-            points = None if found is None else found.contacts_xy
-            off = 9.0 if points is None else contact_error(points, there(mark["contacts"]))
-            contacts.append(off < 0.04)
-    return [float(np.mean(v)) for v in (*right.values(), whole, contacts, refused)]
+def _marked_photos(options: argparse.Namespace) -> tuple[dict[str, Picture], dict[str, Any]]:
+    marks = json.loads(options.marks.read_text())
+    return {stem: read(next(options.photos.glob(f"{stem}.*"))) for stem in sorted(marks)}, marks
+
+
+def _judged(cut: Method, rgb: Picture, mark: dict[str, Any], way: Way) -> Judged:
+    worse, moved = way(rgb)
+
+    def there(points: Any) -> Any:
+        return np.asarray(points, float).reshape(-1, 2) @ moved[:, :2].T + moved[:, 2]
+
+    found = cut(worse)
+    alpha = np.zeros(worse.shape[:2], np.uint8) if found is None else found.alpha
+    right = {kind: _right(alpha, there(mark[kind]), kind == "ring") for kind in KINDS}
+    off = None
+    if mark["contacts"] and mark["view"] == "three-quarter":
+        points = None if found is None else found.contacts_xy
+        off = LOST if points is None else contact_error(points, there(mark["contacts"]))
+    return Judged(right, off, found is None)
+
+
+def _shares(judged: list[Judged]) -> list[float]:
+    """Of the marked points that came out right, of photos with every point right, of contact points
+    within 4 % of the opening's length, and of photos that were refused."""
+    right = [[v for photo in judged for v in photo.right[kind]] for kind in KINDS]
+    whole = [photo.wholly_right for photo in judged]
+    contacts = [photo.off < 0.04 for photo in judged if photo.off is not None]
+    refused = [photo.refused for photo in judged]
+    return [float(np.mean(values)) for values in (*right, whole, contacts, refused)]
 
 
 def _right(alpha: Picture, points: Any, opaque: bool) -> list[bool]:
