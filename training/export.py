@@ -134,10 +134,15 @@ class Writer:
         return bytes(builder.Output())
 
 
+def traced_graph(network: RingNetwork) -> fx.GraphModule:
+    """The folded network's operations, in order; its modules are those under ``network.``."""
+    model = _WithProbabilities(folded(copy.deepcopy(network))).eval()
+    return fx.GraphModule(model, _Tracer().trace(model))
+
+
 def to_tflite(network: RingNetwork, size: int = SIZE, half: bool = True) -> bytes:
     """The network as a LiteRT model for pictures of (1, size, size, 3) in [0, 1]."""
-    model = _WithProbabilities(folded(copy.deepcopy(network))).eval()
-    traced = fx.GraphModule(model, _Tracer().trace(model))
+    traced = traced_graph(network)
     ShapeProp(traced).propagate(torch.zeros(1, 3, size, size))
     modules = dict(traced.named_modules())
     writer, made = Writer(half), dict[fx.Node, int]()

@@ -1,6 +1,7 @@
 """Train the ring network on the rendered rings: ``python train.py --minutes 40``.
 
 Stops after so many minutes or at the end of its steps; the next run goes on from the checkpoint.
+``--network FILE`` starts from a written network instead and does the last round with it alone.
 Sample ``k`` of step ``n`` is made from the seed (seed, n, k) alone, so that the pieces a training
 is done in don't change it, as long as the cache is complete before it starts.
 """
@@ -22,6 +23,7 @@ import torch
 from augment import Sample, plain_sample, random_sample
 from data import CACHE, Rings
 from network import SIZE, RingNetwork, n_parameters
+from restore import restored
 from torch import Tensor, distributed, multiprocessing
 from torch.nn import functional as F
 
@@ -50,6 +52,8 @@ SOUP, SHARE_AT_START, SHARE_AT_END = (4, 5), 0.5, 0.3
 """Rounds at the end of which the averages are kept, and the share that their mean has in what the
 last round starts from, and in what is exported: M. Wortsman et al., "Model soups", 2022."""
 SAVE_S, VALIDATE_S = 120.0, 240.0
+RESTORED_FROM = 96
+"""Pictures that the norms of a written network are made anew from."""
 VALIDATION = 96
 """Pictures looked at while training."""
 
@@ -63,6 +67,7 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=None, help="checkpoint; in the cache by default"
     )
+    parser.add_argument("--network", type=Path, help=".tflite to train on")
     options = parser.parse_args()
     options.out = options.out or options.cache / "checkpoint.pt"
     if options.workers == 1:
@@ -100,12 +105,17 @@ def work(rank: int, options: argparse.Namespace) -> None:
         step = saved["step"]
     rings, sketches, validation = (Rings(s, options.cache) for s in ("train", "sketch", "val"))
     n_items = rings.refresh(), sketches.refresh()
+    ends = list(accumulate(length for length, _ in ROUNDS))
+    if options.network and not options.out.exists():
+        written = restored(options.network.read_bytes(), some_pictures(rings)).state_dict()
+        for holder in (network, average, soup):
+            holder.load_state_dict(written)
+        step = ends[-2]
     if rank == 0:
         print(f"{n_parameters(network)} parameters, {n_items} items, step {step}", flush=True)
     parent = os.getppid()
     start = saved_at = validated_at = refreshed_at = time.monotonic()
     losses: list[dict[str, float]] = []
-    ends = list(accumulate(length for length, _ in ROUNDS))
     while step < ends[-1]:
         now = time.monotonic()
         if now - refreshed_at > SAVE_S:
@@ -213,6 +223,15 @@ def train_step(
     torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
     optimizer.step()
     return {name: float(value.detach()) for name, value in parts.items()}
+
+
+def some_pictures(rings: Rings) -> Tensor:
+    """(RESTORED_FROM, 3, s, s) pictures as the network sees them."""
+    samples = []
+    for k in range(RESTORED_FROM):
+        rng = np.random.default_rng((SEED, k))
+        samples.append(random_sample(rings.items[rng.integers(len(rings.items))], SIZE, rng))
+    return batch_of(samples)["rgb"]
 
 
 def batch_of(samples: list[Sample]) -> dict[str, Tensor]:
