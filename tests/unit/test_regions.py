@@ -1,4 +1,4 @@
-"""Gaps and stones in a drawn plate of gold on white: the network half saw through both."""
+"""Gaps, stones and metal in a drawn plate of gold, where the network is of two minds."""
 
 from __future__ import annotations
 
@@ -42,3 +42,27 @@ def test_a_window_as_light_as_the_ground_is_a_gap_and_a_darker_one_a_stone(
     assert regions is not None
     inner = cv2.erode(hole.astype(np.uint8), np.ones((5, 5))) > 0
     assert regions.ring[inner].mean() == (1.0 if ring else 0.0)
+
+
+def test_on_texture_colours_tell_ring_and_gap_where_the_network_cannot() -> None:
+    """Cloth in two browns; the network is unsure of a window of it and of a patch of gold."""
+    rng = np.random.default_rng(4)
+    cloth = np.where(rng.random((SIDE // 4, SIDE // 4, 1)) < 0.5, (96, 70, 52), (168, 132, 100))
+    picture = cv2.resize(cloth.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    ground = picture.copy()
+    cv2.circle(picture, (200, 200), 130, GOLD, -1)
+    gap, patch = (slice(160, 200), slice(150, 190)), (slice(220, 260), slice(210, 250))
+    picture[gap] = ground[gap]
+    alpha = np.full((SIDE, SIDE), 0.01, np.float32)
+    cv2.circle(alpha, (200, 200), 130, 0.97, -1)
+    alpha[gap], alpha[patch] = 0.6, 0.4
+    fitted = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
+    assert not fitted.is_plain
+    regions = find_regions(picture, fitted, Seen(alpha, np.zeros_like(alpha)))
+    assert regions is not None
+    assert regions.method == "texture"
+    assert regions.ring[gap].mean() < 0.05
+    assert regions.ring[patch].mean() > 0.95
+    truth = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), (200, 200), 130, 1, -1) > 0
+    truth[gap] = False
+    assert (regions.ring & truth).sum() / (regions.ring | truth).sum() > 0.98
