@@ -160,7 +160,7 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
 def _fit(traced: _Traced) -> Hoop | None:
     """The hoop that fits the outlines best, which side of it is up not yet known."""
     if traced.holes:
-        ends = None if traced.clues is None else traced.clues.contacts_xy
+        ends = traced.clues.contacts_xy
         fits = [fit_hoop(traced.outline, hole, ends) for hole in traced.holes]
         return min((fit for fit in fits if fit), key=lambda fit: fit.cost, default=None)
     return fit_silhouette(traced.outline) if _is_convex(traced.solid) else None
@@ -185,10 +185,8 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
     hoop = _turned_up(found, solid, clues)
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     warnings: tuple[str, ...] = () if holes else (GUESSED,)
-    seen = None if clues is None else _ends_seen(clues, hoop)
-    at_ends = None
-    if clues is not None and seen is not None:
-        at_ends = _at_ends(clues, seen, hoop, traced.outline, holes)
+    seen = _ends_seen(clues, hoop)
+    at_ends = None if seen is None else _at_ends(clues, seen, hoop, traced.outline, holes)
     fitted = hoop.scaled(1 / traced.scale) if holes and at_ends is None else None
     # Of the opening as it is seen, which its rounded edges make wider than the bore.
     ends_xy = (hoop if at_ends is None else at_ends).ends_xy
@@ -269,7 +267,7 @@ class _Traced:
     solid: Mask
     outline: Float64
     holes: list[Float64]
-    clues: Clues | None
+    clues: Clues
     scale: float
 
 
@@ -288,7 +286,7 @@ def _traced(cutout: Cutout) -> _Traced | None:
     if outline is None:
         return None
     holes = [] if cutout.opening is None else _holes(cutout.opening, solid)
-    clues = None if cutout.clues is None else cutout.clues.in_crop((0.0, 0.0), scale)
+    clues = (cutout.clues or Clues(None)).in_crop((0.0, 0.0), scale)
     return _Traced(rgb, solid, outline, holes, clues, scale)
 
 
