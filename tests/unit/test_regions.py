@@ -44,6 +44,25 @@ def test_a_window_as_light_as_the_ground_is_a_gap_and_a_darker_one_a_stone(
     assert regions.ring[inner].mean() == (1.0 if ring else 0.0)
 
 
+@pytest.mark.parametrize(("coverage", "ring"), [(0.78, True), (0.5, False)])
+def test_a_facet_as_white_as_the_ground_is_what_the_network_rather_takes_it_for(
+    coverage: float, ring: bool
+) -> None:
+    picture = cv2.resize(plain_ground(), (SIDE, SIDE))
+    white = picture[0, 0].tolist()
+    cv2.circle(picture, (200, 200), 130, GOLD, -1, cv2.LINE_AA)
+    facet = cv2.rectangle(np.zeros((SIDE, SIDE), np.uint8), (160, 180), (240, 210), 1, -1) > 0
+    picture[facet] = white
+    alpha = np.full((SIDE, SIDE), 0.01, np.float32)
+    cv2.circle(alpha, (200, 200), 130, 0.97, -1)
+    alpha[facet] = coverage
+    ground = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
+    regions = find_regions(picture, ground, Seen(alpha, np.zeros_like(alpha)))
+    assert regions is not None
+    inner = cv2.erode(facet.astype(np.uint8), np.ones((5, 5))) > 0
+    assert regions.ring[inner].mean() == (1.0 if ring else 0.0)
+
+
 def test_on_texture_colours_tell_ring_and_gap_where_the_network_cannot() -> None:
     """Cloth in two browns; the network is unsure of a window of it and of a patch of gold."""
     rng = np.random.default_rng(4)

@@ -47,9 +47,10 @@ SHADE_SAYS = 0.3
 """Share of it that is left to a pixel that could be ground in shadow."""
 SHADOW_DEPTH = 62.0
 """L* units; a cast shadow on a lit table leaves more light than this takes."""
-FOR_GAP, GAP_SEEN = 3.5, 0.6
-"""What a pixel of bare ground that edges close in says for the ground, in log odds, and mean of the
-network's coverage of such a piece below which it is one."""
+FOR_GAP, GAP_SEEN, METAL_SEEN = 3.5, 0.6, 0.7
+"""What a pixel of bare ground that edges close in says for the ground, in log odds; mean of the
+network's coverage of such a piece below which it is one, and above which it is metal as white as
+the ground, whose colour says nothing."""
 SPARKLE = 0.5, 1.4
 """Share of a hole that is not calm, and its mean edge in Lab units per pixel, from which it is
 stone, unless it was seen through."""
@@ -130,8 +131,9 @@ def _ring_on_plain(lab: Float, ground: Ground, seen: Seen, enlarged: float) -> M
     bare = unlike < BARE * ringing
     says = FOR_RING * np.clip((unlike - UNLIKE * ringing) / UNLIKE_SPAN, 0, 1)
     says = np.where(_could_be_shade(dev, ground), SHADE_SAYS * says, says)
-    says = np.where(bare, -FOR_GROUND, says)
-    says = np.where(_gaps(bare & dev.calm, seen), -FOR_GAP, says).astype(np.float32)
+    says = np.where(bare, -FOR_GROUND, says).astype(np.float32)
+    gaps, metal = _enclosed(bare & dev.calm, seen)
+    says[gaps], says[metal] = -FOR_GAP, 0
     ring = np.asarray(seen.log_odds(SEEN_AT_MOST) + cv2.blur(says, (3, 3)) > 0, bool)
     return ring | _stones_in(ring, seen, dev)
 
@@ -144,11 +146,13 @@ def _could_be_shade(dev: Deviation, ground: Ground) -> Mask:
     )
 
 
-def _gaps(bare: Mask, seen: Seen) -> Mask:
-    """Pieces of bare ground that edges close in, and that were not clearly seen as ring."""
+def _enclosed(bare: Mask, seen: Seen) -> tuple[Mask, Mask]:
+    """Pieces of bare ground that edges close in: gaps, not clearly seen as ring, and metal."""
     inside = bare & ~connected_to(bare, frame_mask(bare.shape, 0))
     labels, mean = pieces(inside)
-    return np.asarray((mean(seen.alpha) < GAP_SEEN)[labels] & inside, bool)
+    coverage = mean(seen.alpha)
+    gaps, metal = (part[labels] & inside for part in (coverage < GAP_SEEN, coverage > METAL_SEEN))
+    return np.asarray(gaps, bool), np.asarray(metal, bool)
 
 
 def _stones_in(ring: Mask, seen: Seen, dev: Deviation) -> Mask:
