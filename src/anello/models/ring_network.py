@@ -28,6 +28,8 @@ _LEAST_GAIN, _MOST_GAIN = 1.25, 2.5
 """Gain of a channel from which light is clearly dim or coloured, and the largest that is given."""
 _MIN_CONTACT = 0.15
 """Score of a point below which there is none."""
+_FAINT = 0.4
+"""Score of the ends below which they are looked for in the mirrored picture, too."""
 _POINT_APART, _PEAK = 3, 2
 """Cells by which two points of one plane lie apart at least, and over which to each side a point's
 place is averaged."""
@@ -80,10 +82,13 @@ class RingNetwork:
         photo_from_grid = np.array([[scale, 0, 0], [0, scale, 0]], np.float64)
         photo_from_grid[:, 2] = middle - scale * (size - 1) / 2
         square = _balanced(_sampled(pixels, photo_from_grid, size))
-        planes, heat, whole = self._network.run(square)
-        planes, heat, whole = planes[0], heat[0], whole[0]
-        cell = size / heat.shape[0]
-        contacts, scores = _peaks(heat[..., 0], 2)
+        planes, heat, whole = (answer[0] for answer in self._network.run(square))
+        ends = heat[..., 0]
+        contacts, scores = _peaks(ends, 2)
+        if scores.min() < _FAINT:
+            mirrored = self._network.run(np.ascontiguousarray(square[:, ::-1]))[1][0]
+            contacts, scores = _peaks((ends + mirrored[:, ::-1, 0]) / 2, 2)
+        cell = size / len(ends)
 
         def to_photo(cells_xy: Float64) -> Float64:
             grid_xy = (cells_xy + 0.5) * cell - 0.5
