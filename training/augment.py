@@ -6,7 +6,7 @@ sees, a few hundred pixels wide, so that it costs less than the training step th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,13 @@ Random = np.random.Generator
 
 RECOMPOSED: Final = 0.6
 """Share of the pictures whose ring is laid on another ground."""
+PIERCED: Final = 0.12
+"""Share of those with windows cut through the metal."""
+DOUBLED: Final = 0.2
+"""Share of those with a copy of the ring under it: what shows between two bands is ground."""
+PALE: Final = 0.4
+"""Linear light of the darkest primary from which metal is too pale to be pierced: there, a window
+and a highlight are the same."""
 EMPTY: Final = 0.12
 """Share of the pictures that show a ground and clutter, but no ring."""
 SHARES: Final = ((0.55, 0.92), (0.18, 1.25), (0.08, 0.25))
@@ -42,7 +49,8 @@ TINTS: Final = {
 class Sample:
     """What the network sees, and what it should say (see ``network.PLANES`` and ``GLOBALS``).
 
-    rgb : (s, s, 3) 8-bit. planes : (5, s, s) in [0, 1]. heat : (2, s/4, s/4) in [0, 1].
+    rgb : (s, s, 3) 8-bit. planes : (5, s, s) in [0, 1]. heat : (2, s/4, s/4) in [0, 1],
+        NaN where nobody knows.
     whole : (3,) ring present, opening seen, elevation in right angles. view : index, -1 for none.
     has_contacts : whether both ends of the opening are known and in the picture.
     """
@@ -75,12 +83,20 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     offset = rng.uniform(-slack, slack, 2) if rng.random() < 0.7 else rng.normal(0, 0.15, 2)
     place = _framed(item, size, share, offset, turn, bool(rng.random() < 0.5))
     alpha = _warped(item.alpha, place, size).astype(np.float32) / 255
+    gaps, again = np.zeros_like(alpha), None
     if item.has_ring and (item.meta.get("sketch") or rng.random() < RECOMPOSED):
         colours = _warped(_without_fringe(item), place, size, cv2.BORDER_REPLICATE)
         if rng.random() < 0.5:
             head = _warped((item.parts == HEAD).astype(np.uint8) * 255, place, size)
             colours = _other_stone(colours, head > 127, rng)
         ring = _recoloured(colours, rng)
+        kind = rng.random()
+        if kind < PIERCED:
+            gaps, ring = _pierced(ring, alpha, rng)
+            alpha = alpha * (1 - gaps)
+        elif kind < PIERCED + DOUBLED:
+            again = _beside(alpha, rng)
+            ring, alpha = _over_copy(ring, alpha, again, rng)
         linear = _laid_on_ground(ring, alpha, rng)
     else:
         border = cv2.BORDER_REPLICATE if abs(turn) < 25 else cv2.BORDER_REFLECT_101
@@ -88,7 +104,9 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
         if item.has_ring and rng.random() < 0.35:
             recoloured = _recoloured(_to_srgb(linear), rng)
             linear += alpha[..., None] * (recoloured - linear)
-    return _sample(item, photographed(linear, rng), place, size)
+    sample = _sample(item, photographed(linear, rng), place, size)
+    sample.planes[[0, 2, 3, 4]] *= 1 - gaps
+    return sample if again is None else _doubled(sample, alpha, again)
 
 
 def recomposed(item: Item, rng: Random) -> Array:
@@ -216,6 +234,74 @@ def _recoloured(rgb: Picture, rng: Random) -> Array:
     gamma = np.exp(rng.normal(0, 0.35)) if rng.random() < 0.7 else rng.uniform(0.35, 0.7)
     gain = np.exp(rng.normal(0.1, 0.25))
     return np.asarray(gain * np.clip(linear, 0, 1) ** np.float32(gamma), np.float32)
+
+
+# --- gaps ----------------------------------------------------------------------------------------
+
+
+def _pierced(ring: Array, alpha: Array, rng: Random) -> tuple[Array, Array]:
+    """(s, s) coverage of some windows through the metal, and the ring with their walls' shade."""
+    size = len(alpha)
+    gaps = np.zeros_like(alpha)
+    radius = size * np.exp(rng.uniform(np.log(0.01), np.log(0.06)))
+    flat, sharp = rng.uniform(0.15, 1.0), rng.uniform(0, 0.45)
+    depth = cv2.distanceTransform((alpha > 0.9).astype(np.uint8), cv2.DIST_L2, 3)
+    dark = cv2.blur(ring.min(axis=2), (7, 7)) < PALE
+    places = np.argwhere((depth > 0.75 * radius * flat + 2) & dark)[:, ::-1]
+    if not len(places):
+        return gaps, ring
+    around = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    pointed = 1 + sharp * np.cos(int(rng.integers(3, 9)) * around)
+    usual_turn = rng.uniform(0, np.pi)
+    for _ in range(int(rng.integers(1, 9))):
+        middle = places[rng.integers(len(places))]
+        turn = usual_turn if rng.random() < 0.5 else rng.uniform(0, np.pi)
+        along = radius * rng.uniform(0.7, 1.2) * pointed * np.exp(1j * around)
+        outline = (along.real + 1j * flat * along.imag) * np.exp(1j * turn)
+        points = middle + np.column_stack([outline.real, outline.imag])
+        cv2.fillPoly(gaps, [np.round(points * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    gaps = np.clip(cv2.GaussianBlur(gaps, (0, 0), 0.6), 0, 1)
+    dx, dy = rng.normal(0, 0.004, 2) * size
+    wall = cv2.warpAffine(gaps, np.array([[1, 0, dx], [0, 1, dy]]), (size, size))
+    wall = cv2.GaussianBlur(wall, (0, 0), rng.uniform(0.7, 2.0))
+    shade = np.float32(rng.uniform(0, 0.8)) * np.clip(1.4 * wall, 0, 1)
+    return gaps, np.asarray(ring * (1 - shade[..., None]), np.float32)
+
+
+def _beside(alpha: Array, rng: Random) -> NDArray[np.float64]:
+    """(2, 3) from the ring to a copy near it, a little turned, larger or smaller."""
+    rows, cols = np.nonzero(alpha > 0.5)
+    if not rows.size:
+        return np.eye(2, 3)
+    reach = float(np.hypot(np.ptp(rows), np.ptp(cols))) / 2
+    middle = (float(cols.mean()), float(rows.mean()))
+    place = cv2.getRotationMatrix2D(middle, rng.normal(0, 9), np.exp(rng.normal(0, 0.06)))
+    place[:, 2] += rng.normal(0, 0.1, 2) * reach
+    return np.asarray(place, np.float64)
+
+
+def _over_copy(
+    ring: Array, alpha: Array, again: NDArray[np.float64], rng: Random
+) -> tuple[Array, Array]:
+    """The ring over its copy, which it shades, and the coverage of both."""
+    size = (len(alpha), len(alpha))
+    under = cv2.warpAffine(alpha, again, size)
+    copy = cv2.warpAffine(ring, again, size, borderMode=cv2.BORDER_REPLICATE)
+    shade = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(1, 4))[..., None]
+    copy *= 1 - np.float32(rng.uniform(0, 0.6)) * shade
+    cover = alpha[..., None]
+    both = alpha + (1 - alpha) * under
+    return np.asarray(cover * ring + (1 - cover) * copy, np.float32), np.asarray(both, np.float32)
+
+
+def _doubled(sample: Sample, both: Array, again: NDArray[np.float64]) -> Sample:
+    """What is true of a ring over its copy; of the points of two rims nothing is."""
+    size = (len(both), len(both))
+    own = sample.planes
+    copy = np.stack([cv2.warpAffine(plane, again, size) for plane in own])
+    planes = np.maximum(own, copy * (own[0] < 0.5))
+    planes[0], planes[1] = both, np.maximum(own[1], copy[1]) * (1 - both)
+    return replace(sample, planes=planes, heat=np.full_like(sample.heat, np.nan), has_contacts=False)
 
 
 # --- the ground ----------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 SEED = 20
 BATCH = 16
 """Pictures a step, over all workers."""
-STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1), (10500, 320, 0.1))
+STAGES = ((3200, 160, 0.4), (3200, 224, 0.1), (12400, 256, 0.1), (12700, 320, 0.1))
 """Steps, side of their pictures in px, share of those that are sketches. The network doesn't mind
 the size, only how large a ring is; small pictures are cheap, and most is learned on them. The last
 are as large as what it will see."""
@@ -43,6 +43,7 @@ ROUNDS = (
     (2600, 1e-3),
     (3000, 1.2e-3),
     (1300, 6e-4),
+    (2200, 5e-4),
 )
 """Steps over which the rate falls, and what it falls from."""
 WARM_STEPS, DECAY = 50, 0.02
@@ -50,7 +51,11 @@ AVERAGE = 0.995
 """Per step, of the exponential average of the weights."""
 SOUP, SHARE_AT_START, SHARE_AT_END = (4, 5), 0.5, 0.3
 """Rounds at the end of which the averages are kept, and the share that their mean has in what the
-last round starts from, and in what is exported: M. Wortsman et al., "Model soups", 2022."""
+last but one starts from, and ends as: M. Wortsman et al., "Model soups", 2022."""
+KEPT_HEAT, SHARE_BEFORE = 60.0, 0.5
+"""How heavy it is in the last round to give the points' heat as the network before it gave it, and
+the share of that network in what is exported: Z. Li, D. Hoiem, "Learning without Forgetting", 2016.
+"""
 SAVE_S, VALIDATE_S = 120.0, 240.0
 RESTORED_FROM = 96
 """Pictures that the norms of a written network are made anew from."""
@@ -124,17 +129,23 @@ def work(rank: int, options: argparse.Namespace) -> None:
             refreshed_at = now
         for group in optimizer.param_groups:
             group["lr"] = rate(step)
-        losses.append(train_step(network, optimizer, (rings, sketches), step, rank, options))
+        before = soup if step >= ends[-2] else None
+        sources = rings, sketches
+        losses.append(train_step(network, before, optimizer, sources, step, rank, options))
         step += 1
         blend(average, network, min(AVERAGE, (1 + step) / (10 + step)))
         for place, round_ in enumerate(SOUP):
             if step == ends[round_]:
                 blend(soup, average, place / (place + 1))
-        if step == ends[-2]:
+        if step == ends[-3]:
             blend(average, soup, 1 - SHARE_AT_START)
             network.load_state_dict(average.state_dict())
-        if step == ends[-1]:
+        if step == ends[-2]:
             blend(average, soup, 1 - SHARE_AT_END)
+            network.load_state_dict(average.state_dict())
+            soup.load_state_dict(average.state_dict())
+        if step == ends[-1]:
+            blend(average, soup, 1 - SHARE_BEFORE)
         # A worker whose parent was ended goes too.
         over = torch.tensor(float(now - start > 60 * options.minutes or os.getppid() != parent))
         if options.workers > 1:
@@ -195,13 +206,14 @@ def blend(average: RingNetwork, network: RingNetwork, share: float) -> None:
 
 def train_step(
     network: RingNetwork,
+    before: RingNetwork | None,
     optimizer: torch.optim.Optimizer,
     sources: tuple[Rings, Rings],
     step: int,
     rank: int,
     options: argparse.Namespace,
 ) -> dict[str, float]:
-    """One batch; gradients are averaged over the workers."""
+    """One batch; gradients are averaged over the workers. before : what is not to be forgotten."""
     size, share = stage_at(step)
     rendered, sketched = (source.items for source in sources)
     samples = []
@@ -210,7 +222,7 @@ def train_step(
         items = sketched if sketched and (not rendered or rng.random() < share) else rendered
         samples.append(random_sample(items[rng.integers(len(items))], size, rng))
     network.train()
-    parts = losses_of(network, batch_of(samples))
+    parts = losses_of(network, before, batch_of(samples))
     loss = sum(parts.values(), torch.zeros(()))
     optimizer.zero_grad()
     loss.backward()
@@ -247,11 +259,13 @@ def batch_of(samples: list[Sample]) -> dict[str, Tensor]:
     }
 
 
-def losses_of(network: RingNetwork, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def losses_of(
+    network: RingNetwork, before: RingNetwork | None, batch: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """What is wrong, in parts that are about equally heavy."""
     rgb = batch["rgb"].contiguous(memory_format=torch.channels_last)
     planes, heat, whole = network(rgb)
-    truth = batch["planes"]
+    truth, points = batch["planes"], batch["heat"]
     # What is near the ring or in its opening counts more than the ground far away.
     with torch.no_grad():
         near = truth[:, :2].amax(1, keepdim=True)
@@ -270,17 +284,34 @@ def losses_of(network: RingNetwork, batch: dict[str, Tensor]) -> dict[str, Tenso
     tilt = ((whole[:, 2] - batch["whole"][:, 2]).abs() * ring).mean()
     known = batch["view"] >= 0
     view = F.cross_entropy(whole[known][:, 3:], batch["view"][known]) if known.any() else tilt * 0
-    return {
+    kept = {}
+    if before is not None:
+        with torch.no_grad():
+            said_planes, said_heat = (logits.sigmoid() for logits in before(rgb)[:2])
+            right = ((said_planes - truth).abs() < 0.5) * weight
+            points = torch.where(torch.isfinite(points), points, said_heat)
+            least = F.binary_cross_entropy(said_heat, said_heat)
+        off_planes = F.binary_cross_entropy_with_logits(planes, said_planes, reduction="none")
+        off_planes = (off_planes * right).mean((0, 2, 3))
+        off_heat = F.binary_cross_entropy_with_logits(heat, said_heat) - least
+        kept = {
+            "kept": 2 * off_planes[0] + off_planes[1:].mean(),
+            "kept heat": KEPT_HEAT * off_heat,
+        }
+    return kept | {
         "alpha": 2 * cross[:, 0].mean() + dice[:, 0].mean() + off,
         "opening": 2 * cross[:, 1].mean() + dice[:, 1].mean(),
         "parts": cross[:, 2:].mean() + 0.5 * dice[:, 2:].mean(),
-        "heat": 0.45 * heat_loss(heat, batch["heat"]),
+        "heat": 0.45 * heat_loss(heat, points),
         "whole": 0.2 * (present + opening) + 0.5 * tilt + 0.1 * view,
     }
 
 
 def heat_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Focal loss of points: X. Zhou et al., "Objects as Points", 2019, equation 1."""
+    """Focal loss of points: X. Zhou et al., "Objects as Points", 2019, equation 1; none where the
+    truth is not known."""
+    known = truth.isfinite()
+    logits, truth = logits[known], truth[known]
     share = logits.sigmoid().clamp(1e-4, 1 - 1e-4)
     peak = (truth > 0.9).float()
     hit = peak * (1 - share) ** 2 * share.log()
