@@ -301,7 +301,9 @@ def _doubled(sample: Sample, both: Array, again: NDArray[np.float64]) -> Sample:
     copy = np.stack([cv2.warpAffine(plane, again, size) for plane in own])
     planes = np.maximum(own, copy * (own[0] < 0.5))
     planes[0], planes[1] = both, np.maximum(own[1], copy[1]) * (1 - both)
-    return replace(sample, planes=planes, heat=np.full_like(sample.heat, np.nan), has_contacts=False)
+    return replace(
+        sample, planes=planes, heat=np.full_like(sample.heat, np.nan), has_contacts=False
+    )
 
 
 # --- the ground ----------------------------------------------------------------------------------
