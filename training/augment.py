@@ -85,11 +85,7 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     alpha = _warped(item.alpha, place, size).astype(np.float32) / 255
     gaps, again = np.zeros_like(alpha), None
     if item.has_ring and (item.meta.get("sketch") or rng.random() < RECOMPOSED):
-        colours = _warped(_without_fringe(item), place, size, cv2.BORDER_REPLICATE)
-        if rng.random() < 0.5:
-            head = _warped((item.parts == HEAD).astype(np.uint8) * 255, place, size)
-            colours = _other_stone(colours, head > 127, rng)
-        ring = _recoloured(colours, rng)
+        ring = _recoloured(_colours(item, place, size, 0.5, rng), rng)
         kind = rng.random()
         if kind < PIERCED:
             gaps, ring = _pierced(ring, alpha, rng)
@@ -97,7 +93,7 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
         elif kind < PIERCED + DOUBLED:
             again = _beside(alpha, rng)
             ring, alpha = _over_copy(ring, alpha, again, rng)
-        linear = _laid_on_ground(ring, alpha, rng)
+        linear = _laid_on(*_ground(size, rng), ring, alpha, rng)
     else:
         border = cv2.BORDER_REPLICATE if abs(turn) < 25 else cv2.BORDER_REFLECT_101
         linear = _to_linear(_warped(item.rgb, place, size, border))
@@ -107,6 +103,31 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     sample = _sample(item, photographed(linear, rng), place, size)
     sample.planes[[0, 2, 3, 4]] *= 1 - gaps
     return sample if again is None else _doubled(sample, alpha, again)
+
+
+def with_gaps(item: Item, rng: Random) -> tuple[Picture, Array]:
+    """(s, s, 3) a shop's photo of the ring, mostly on white and often with gaps, and its (s, s)
+    coverage."""
+    size = int(rng.choice([240, 320, 448, 600], p=[0.2, 0.3, 0.3, 0.2]))
+    offset, turn = rng.uniform(-0.03, 0.03, 2), rng.normal(0, 15)
+    place = _framed(item, size, rng.uniform(0.6, 0.92), offset, turn, bool(rng.random() < 0.5))
+    alpha = _warped(item.alpha, place, size).astype(np.float32) / 255
+    if rng.random() < 0.2:
+        linear = _to_linear(_warped(item.rgb, place, size, cv2.BORDER_REPLICATE))
+        return photographed(linear, rng), alpha
+    colours = _colours(item, place, size, 0.4, rng)
+    ring = _recoloured(colours, rng) if rng.random() < 0.7 else _to_linear(colours)
+    kind = rng.random()
+    if kind < 0.25:  # not through heads: a stone's facet is no gap
+        head = _warped((item.parts == HEAD).astype(np.uint8) * 255, place, size)
+        gaps, ring = _pierced(ring, alpha * (head < 128), rng)
+        alpha = alpha * (1 - gaps)
+    elif kind < 0.45:
+        ring, alpha = _over_copy(ring, alpha, _beside(alpha, rng), rng)
+    ground, plain = np.ones((size, size, 3), np.float32), rng.random() < 0.7
+    while not plain:
+        ground, plain = _ground(size, rng)
+    return photographed(_laid_on(ground, True, ring, alpha, rng), rng), alpha
 
 
 def recomposed(item: Item, rng: Random) -> Array:
@@ -205,6 +226,17 @@ def _without_fringe(item: Item) -> Picture:
     near = value / (weight[..., None] + 1e-4)
     sure = (solid > 0)[..., None] | (weight < 0.01)[..., None]
     return np.where(sure, item.rgb, np.clip(near, 0, 255)).astype(np.uint8)
+
+
+def _colours(
+    item: Item, place: NDArray[np.float64], size: int, other_stones: float, rng: Random
+) -> Picture:
+    """(s, s, 3) the ring's own colours, continued beyond its edge; a share with other stones."""
+    colours = _warped(_without_fringe(item), place, size, cv2.BORDER_REPLICATE)
+    if rng.random() < other_stones:
+        head = _warped((item.parts == HEAD).astype(np.uint8) * 255, place, size)
+        colours = _other_stone(colours, head > 127, rng)
+    return colours
 
 
 def _other_stone(rgb: Picture, head: NDArray[np.bool_], rng: Random) -> Picture:
@@ -309,10 +341,8 @@ def _doubled(sample: Sample, both: Array, again: NDArray[np.float64]) -> Sample:
 # --- the ground ----------------------------------------------------------------------------------
 
 
-def _laid_on_ground(ring: Array, alpha: Array, rng: Random) -> Array:
+def _laid_on(ground: Array, plain: bool, ring: Array, alpha: Array, rng: Random) -> Array:
     """The ring over a new ground, with a shadow that also falls into the opening, or a mirror."""
-    size = alpha.shape[0]
-    ground, plain = _ground(size, rng)
     if rng.random() < (0.75 if plain else 0.6):
         ground *= _shadow(alpha, rng)[..., None]
     if plain and rng.random() < 0.25:

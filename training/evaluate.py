@@ -92,7 +92,7 @@ def all_methods(options: argparse.Namespace) -> dict[str, Method]:
     """By name."""
     network = RingNetwork(options.weights)
     methods: dict[str, Method] = {
-        "anello": lambda rgb: _finished(cut_out(rgb, network.look(rgb))),
+        "anello": lambda rgb: _finished(cut_out(rgb, network.look(rgb), network.tell_gaps)),
         "network": partial(_network_alone, network),
         "grabcut": _grabcut,
     }

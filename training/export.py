@@ -1,4 +1,4 @@
-"""Write a trained ring network as .tflite: ``python export.py checkpoint.pt network.tflite``.
+"""Write a trained network as .tflite: ``python export.py checkpoint.pt network.tflite``.
 
 The graph is small, so its flatbuffer is written directly, operation by operation, with the schema
 that the runtime brings along: no converter, no TensorFlow. Batch norms are folded, weights stored
@@ -23,6 +23,7 @@ import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from network import GLOBALS, HEAT_PLANES, PLANES, SIZE, RingNetwork, SameConv
+from patch_network import PatchNetwork
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn import functional as F
@@ -36,15 +37,27 @@ Operator, Activation = schema.BuiltinOperator, schema.ActivationFunctionType
 
 
 class _WithProbabilities(nn.Module):
-    """The network with its planes and heat as probabilities."""
+    """The ring network with its planes and heat as probabilities."""
 
-    def __init__(self, network: RingNetwork) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         planes, heat, whole = self.network(x)
         return torch.sigmoid(planes), torch.sigmoid(heat), whole
+
+
+class _WithProbability(_WithProbabilities):
+    """The patch network with its answer as a probability."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (torch.sigmoid(self.network(x)),)
+
+
+def _with_probabilities(network: nn.Module) -> _WithProbabilities:
+    kind = _WithProbability if isinstance(network, PatchNetwork) else _WithProbabilities
+    return kind(network)
 
 
 class _Tracer(fx.Tracer):
@@ -52,7 +65,7 @@ class _Tracer(fx.Tracer):
         return isinstance(module, SameConv) or super().is_leaf_module(module, name)
 
 
-def folded(network: RingNetwork) -> RingNetwork:
+def folded(network: nn.Module) -> nn.Module:
     """The network with each batch norm folded into the convolution before it (in place)."""
     network.eval()
     for module in network.modules():
@@ -134,16 +147,16 @@ class Writer:
         return bytes(builder.Output())
 
 
-def traced_graph(network: RingNetwork) -> fx.GraphModule:
+def traced_graph(network: nn.Module) -> fx.GraphModule:
     """The folded network's operations, in order; its modules are those under ``network.``."""
-    model = _WithProbabilities(folded(copy.deepcopy(network))).eval()
+    model = _with_probabilities(folded(copy.deepcopy(network))).eval()
     return fx.GraphModule(model, _Tracer().trace(model))
 
 
-def to_tflite(network: RingNetwork, size: int = SIZE, half: bool = True) -> bytes:
-    """The network as a LiteRT model for pictures of (1, size, size, 3) in [0, 1]."""
+def to_tflite(network: nn.Module, size: int = SIZE, channels: int = 3, half: bool = True) -> bytes:
+    """The network as a LiteRT model for pictures of (1, size, size, channels) in [0, 1]."""
     traced = traced_graph(network)
-    ShapeProp(traced).propagate(torch.zeros(1, 3, size, size))
+    ShapeProp(traced).propagate(torch.zeros(1, channels, size, size))
     modules = dict(traced.named_modules())
     writer, made = Writer(half), dict[fx.Node, int]()
     inputs: list[int] = []
@@ -280,17 +293,18 @@ def runner(model: bytes | Path) -> Callable[[Any], list[Any]]:
     return run
 
 
-def differences(model: bytes, network: RingNetwork, pictures: list[Any]) -> list[float]:
+@torch.no_grad()
+def differences(model: bytes, network: nn.Module, pictures: list[Any]) -> list[float]:
     """Largest difference of each output from PyTorch's, over the pictures."""
-    run = runner(model)
-    worst = [0.0, 0.0, 0.0]
-    for rgb in pictures:
-        with torch.no_grad():
-            x = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255
-            planes, heat, whole = network(x)
-        wanted = [planes.sigmoid().permute(0, 2, 3, 1), heat.sigmoid().permute(0, 2, 3, 1), whole]
-        for k, (a, b) in enumerate(zip(run(rgb), wanted, strict=True)):
-            worst[k] = max(worst[k], float(np.abs(a - b.numpy()).max()))
+    run, network = runner(model), _with_probabilities(network)
+    worst: list[float] = []
+    for picture in pictures:
+        x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+        wanted = [w.permute(0, 2, 3, 1) if w.ndim == 4 else w for w in network(x)]
+        off = [
+            float(np.abs(a - b.numpy()).max()) for a, b in zip(run(picture), wanted, strict=True)
+        ]
+        worst = [max(pair) for pair in zip(worst, off, strict=True)] if worst else off
     return worst
 
 
@@ -307,7 +321,7 @@ def main() -> None:
     network = RingNetwork()
     network.load_state_dict(torch.load(options.checkpoint, weights_only=True)["average"])
     network.eval()
-    model, full = (to_tflite(network, options.size, half) for half in (True, False))
+    model, full = (to_tflite(network, size, half=half) for half in (True, False))
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (size, size, 3), np.uint8) for _ in range(3)]
     pictures += [np.full((size, size, 3), value, np.uint8) for value in (0, 128, 255)]

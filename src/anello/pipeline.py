@@ -231,7 +231,7 @@ def _tell_ring(
         cutout = cut_out_by_mask(photo.pixels, mask)
     else:
         evidence = network.look(_on_white(photo))
-        cutout = cut_out(photo.pixels, evidence, photo.alpha, remove_background)
+        cutout = cut_out(photo.pixels, evidence, network.tell_gaps, photo.alpha, remove_background)
     if cutout is None:
         raise no_ring()
     return cutout

@@ -126,7 +126,12 @@ def regions_of(picture: np.ndarray, network: np.ndarray, opening: np.ndarray | N
         seen = replace(seen, opening=opening.astype(np.float32))
     ground, roi = look(picture, replace(seen, alpha=np.ones_like(seen.alpha)))
     assert roi == (0, 0, FINE * SIDE, FINE * SIDE)
-    return find_regions(picture, ground, seen.over(roi, picture.shape))
+    return find_regions(
+        picture,
+        ground,
+        seen.over(roi, picture.shape),
+        lambda p: np.full(len(p.windows), 0.5, np.float32),
+    )
 
 
 def test_colour_says_where_the_outline_is_and_the_network_what_is_ring():

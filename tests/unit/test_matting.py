@@ -40,7 +40,9 @@ def cut(
     alpha: NDArray[np.uint8] | None = None,
     remove_background: bool = True,
 ) -> Cutout | None:
-    return cut_out(picture, load_ring_network().look(picture), alpha, remove_background)
+    network = load_ring_network()
+    evidence = network.look(picture)
+    return cut_out(picture, evidence, network.tell_gaps, alpha, remove_background)
 
 
 def found(cutout: Cutout | None) -> Cutout:

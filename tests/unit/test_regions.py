@@ -8,12 +8,21 @@ import pytest
 from drawn_hoops import plain_ground
 from numpy.typing import NDArray
 
+from anello.imaging.arrays import Float
 from anello.imaging.evidence import Seen
 from anello.imaging.ground import bytes_to_lab, fit_ground
+from anello.imaging.patches import Patches, TellGaps
 from anello.imaging.regions import find_regions
 
 SIDE = 400
 GOLD = (206, 158, 72)
+
+
+def gaps_are(probability: float) -> TellGaps:
+    def tell(patches: Patches) -> Float:
+        return np.full(len(patches.windows), probability, np.float32)
+
+    return tell
 
 
 def window(darker: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -38,15 +47,16 @@ def test_a_window_as_light_as_the_ground_is_a_gap_and_a_darker_one_a_stone(
     cv2.circle(alpha, (200, 200), 130, 0.97, -1)
     alpha[hole] = 0.22
     ground = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
-    regions = find_regions(picture, ground, Seen(alpha, np.zeros_like(alpha)))
+    regions = find_regions(picture, ground, Seen(alpha, np.zeros_like(alpha)), gaps_are(0.5))
     assert regions is not None
     inner = cv2.erode(hole.astype(np.uint8), np.ones((5, 5))) > 0
     assert regions.ring[inner].mean() == (1.0 if ring else 0.0)
 
 
-@pytest.mark.parametrize(("coverage", "ring"), [(0.78, True), (0.5, False)])
-def test_a_facet_as_white_as_the_ground_is_what_the_network_rather_takes_it_for(
-    coverage: float, ring: bool
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+@pytest.mark.parametrize(("probability", "ring"), [(0.2, True), (0.8, False)])
+def test_a_facet_as_white_as_the_ground_is_wholly_what_it_is_told_to_be(
+    coverage: float, probability: float, ring: bool
 ) -> None:
     picture = cv2.resize(plain_ground(), (SIDE, SIDE))
     white = picture[0, 0].tolist()
@@ -57,10 +67,14 @@ def test_a_facet_as_white_as_the_ground_is_what_the_network_rather_takes_it_for(
     cv2.circle(alpha, (200, 200), 130, 0.97, -1)
     alpha[facet] = coverage
     ground = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
-    regions = find_regions(picture, ground, Seen(alpha, np.zeros_like(alpha)))
+    seen = Seen(alpha, np.zeros_like(alpha))
+    regions = find_regions(picture, ground, seen, gaps_are(probability))
     assert regions is not None
     inner = cv2.erode(facet.astype(np.uint8), np.ones((5, 5))) > 0
     assert regions.ring[inner].mean() == (1.0 if ring else 0.0)
+    outer = cv2.dilate(facet.astype(np.uint8), np.ones((9, 9))) > 0
+    disc = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), (200, 200), 126, 1, -1) > 0
+    assert regions.ring[disc & ~outer].all()
 
 
 def test_on_texture_colours_tell_ring_and_gap_where_the_network_cannot() -> None:
@@ -77,7 +91,7 @@ def test_on_texture_colours_tell_ring_and_gap_where_the_network_cannot() -> None
     alpha[gap], alpha[patch] = 0.6, 0.4
     fitted = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
     assert not fitted.is_plain
-    regions = find_regions(picture, fitted, Seen(alpha, np.zeros_like(alpha)))
+    regions = find_regions(picture, fitted, Seen(alpha, np.zeros_like(alpha)), gaps_are(0.5))
     assert regions is not None
     assert regions.method == "texture"
     assert regions.ring[gap].mean() < 0.05

@@ -27,6 +27,7 @@ from anello.imaging.masks import (
     size_of,
     wide_parts,
 )
+from anello.imaging.patches import TellGaps
 from anello.imaging.regions import COVERAGE, Regions, find_regions, look, reduced
 from anello.imaging.warp import crop
 
@@ -61,18 +62,20 @@ class Cutout:
 def cut_out(
     pixels: Bytes,
     evidence: RingEvidence,
+    tell_gaps: TellGaps,
     alpha: Bytes | None = None,
     remove_background: bool = True,
 ) -> Cutout | None:
     """Cut the ring out; None if there is nothing ring-like.
 
     pixels : (h, w, 3) sRGB. evidence : what the ring network saw in it.
+    tell_gaps : which patches of bare ground that it took for ring are none.
     alpha : (h, w) the file's own transparency; it decides where it tells ring from ground.
     """
     if not evidence.shows_ring:
         return None
     if alpha is None or not is_informative(alpha):
-        cutout = _from_ground(pixels, evidence)
+        cutout = _from_ground(pixels, evidence, tell_gaps)
         if cutout is not None and not remove_background:
             note = "the picture is opaque: only the ring found in it is used, not its ground"
             cutout = replace(cutout, warnings=cutout.warnings + (note,))
@@ -97,13 +100,14 @@ def is_informative(alpha: Bytes) -> bool:
     return 0.05 < clear < 1 - COVERAGE[0]
 
 
-def _from_ground(pixels: Bytes, evidence: RingEvidence) -> Cutout | None:
+def _from_ground(pixels: Bytes, evidence: RingEvidence, tell_gaps: TellGaps) -> Cutout | None:
     """Tell ring from ground by what was seen and by colour."""
     ground, roi = look(pixels, evidence)
     part = crop(pixels, roi)
     small = reduced(part)
     seen = evidence.over(roi, small.shape)
-    regions = find_regions(small, ground, seen, max(small.shape) / max(part.shape))
+    enlarged = max(small.shape) / max(part.shape)
+    regions = find_regions(small, ground, seen, tell_gaps, enlarged)
     if regions is None or regions.ring.mean() * part.size / 3 < SMALLEST:
         return None
     return _placed(_refine(part, small, regions, evidence.certainty), pixels, roi)

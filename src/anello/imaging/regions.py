@@ -23,6 +23,7 @@ from anello.imaging.ground import (
     frame_mask,
 )
 from anello.imaging.masks import holes, largest, main_part, pieces, size_of, smoothed
+from anello.imaging.patches import TellGaps, find_patches
 
 DECISION_SIDE = 448
 """Long side of the reduced copy of the ring's box, px: a thin band (2 % of it) has nine pixels."""
@@ -47,10 +48,13 @@ SHADE_SAYS = 0.3
 """Share of it that is left to a pixel that could be ground in shadow."""
 SHADOW_DEPTH = 62.0
 """L* units; a cast shadow on a lit table leaves more light than this takes."""
-FOR_GAP, GAP_SEEN, METAL_SEEN = 3.5, 0.6, 0.7
+FOR_GAP, GAP_SEEN = 3.5, 0.6
 """What a pixel of bare ground that edges close in says for the ground, in log odds; mean of the
-network's coverage of such a piece below which it is one, and above which it is metal as white as
-the ground, whose colour says nothing."""
+network's coverage of such a piece below which it is one."""
+PATCH, SURE_GAP, SURE_METAL = 3.0, 0.65, 0.25
+"""As ``BARE``, below which it belongs to a patch that may be a gap, as those next to edges ring a
+little; the probability of a gap above which a patch is one, and below which it is metal or stone.
+Between, each of its pixels is what it seems: a hole in a stone is worse than a gap left shut."""
 SPARKLE = 0.5, 1.4
 """Share of a hole that is not calm, and its mean edge in Lab units per pixel, from which it is
 stone, unless it was seen through."""
@@ -107,14 +111,17 @@ def look(pixels: Bytes, evidence: RingEvidence) -> tuple[Ground, Roi]:
     return ground.part(share), roi
 
 
-def find_regions(small: Bytes, ground: Ground, seen: Seen, enlarged: float = 1.0) -> Regions | None:
+def find_regions(
+    small: Bytes, ground: Ground, seen: Seen, tell_gaps: TellGaps, enlarged: float = 1.0
+) -> Regions | None:
     """Ring and opening on a reduced copy, (h, w, 3) sRGB, or None for a speck or a whole picture.
 
     ground, seen : of the same part of the photo.
+    tell_gaps : which patches of bare ground that were taken for ring are none.
     enlarged : by how much the copy is larger than the photo, if so: thumbnails ring more.
     """
     if ground.is_plain:
-        method, ring = "ground", _ring_on_plain(bytes_to_lab(small), ground, seen, enlarged)
+        method, ring = "ground", _ring_on_plain(small, ground, seen, tell_gaps, enlarged)
     else:
         method, ring = "texture", _ring_on_texture(small, seen)
     ring = main_part(smoothed(ring))
@@ -123,19 +130,26 @@ def find_regions(small: Bytes, ground: Ground, seen: Seen, enlarged: float = 1.0
     return Regions(ring, _opening((seen.opening > 0.5) & ~ring, ring), method)
 
 
-def _ring_on_plain(lab: Float, ground: Ground, seen: Seen, enlarged: float) -> Mask:
-    """By the odds of what was seen times those of the colour."""
+def _ring_on_plain(
+    small: Bytes, ground: Ground, seen: Seen, tell_gaps: TellGaps, enlarged: float
+) -> Mask:
+    """By the odds of what was seen times those of the colour; patches of bare ground that were
+    taken for ring are told by what is around them."""
     ringing = max(1.0, enlarged) ** 1.5
+    lab = bytes_to_lab(small)
     dev = deviation(lab, ground.seen_in(lab), ringing)
     unlike = np.maximum(np.abs(dev.light), 1.3 * dev.chroma) / max(1.0, ground.sigma)
-    bare = unlike < BARE * ringing
     says = FOR_RING * np.clip((unlike - UNLIKE * ringing) / UNLIKE_SPAN, 0, 1)
     says = np.where(_could_be_shade(dev, ground), SHADE_SAYS * says, says)
+    bare = unlike < BARE * ringing
     says = np.where(bare, -FOR_GROUND, says).astype(np.float32)
-    gaps, metal = _enclosed(bare & dev.calm, seen)
-    says[gaps], says[metal] = -FOR_GAP, 0
-    ring = np.asarray(seen.log_odds(SEEN_AT_MOST) + cv2.blur(says, (3, 3)) > 0, bool)
-    return ring | _stones_in(ring, seen, dev)
+    says[_closed_in(bare & dev.calm, seen)] = -FOR_GAP
+    ring = seen.log_odds(SEEN_AT_MOST) + cv2.blur(says, (3, 3)) > 0
+    patches = find_patches(small, unlike < PATCH * ringing, seen)
+    gap = np.concatenate([[0.5], tell_gaps(patches)])[patches.labels]
+    gaps, metal = gap > SURE_GAP, gap < SURE_METAL
+    ring = np.asarray((ring | metal) & ~gaps, bool)
+    return ring | (_stones_in(ring, seen, dev) & ~gaps)
 
 
 def _could_be_shade(dev: Deviation, ground: Ground) -> Mask:
@@ -146,13 +160,11 @@ def _could_be_shade(dev: Deviation, ground: Ground) -> Mask:
     )
 
 
-def _enclosed(bare: Mask, seen: Seen) -> tuple[Mask, Mask]:
-    """Pieces of bare ground that edges close in: gaps, not clearly seen as ring, and metal."""
+def _closed_in(bare: Mask, seen: Seen) -> Mask:
+    """Pieces of bare ground that edges close in and that were not clearly seen as ring."""
     inside = bare & ~connected_to(bare, frame_mask(bare.shape, 0))
     labels, mean = pieces(inside)
-    coverage = mean(seen.alpha)
-    gaps, metal = (part[labels] & inside for part in (coverage < GAP_SEEN, coverage > METAL_SEEN))
-    return np.asarray(gaps, bool), np.asarray(metal, bool)
+    return np.asarray((mean(seen.alpha) < GAP_SEEN)[labels] & inside, bool)
 
 
 def _stones_in(ring: Mask, seen: Seen, dev: Deviation) -> Mask:

@@ -14,6 +14,7 @@ import numpy as np
 from anello.imaging.arrays import Bytes, Float, Float64, Roi
 from anello.imaging.evidence import RingEvidence, View, main_box
 from anello.models.interpreter import Network
+from anello.models.patch_network import PatchNetwork
 
 WEIGHTS = Path(__file__).with_name("ring_network.tflite")
 _MARGIN = 0.14
@@ -45,6 +46,7 @@ class RingNetwork:
     def __init__(self, path: str | Path = WEIGHTS) -> None:
         self._network = Network(path)
         self.size = self._network.input_side
+        self.tell_gaps = PatchNetwork().tell_gaps
 
     def look(self, pixels: Bytes) -> RingEvidence:
         """What there is in an (h, w, 3) sRGB photo: closer where the ring is small, and farther
