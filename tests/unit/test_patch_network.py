@@ -60,7 +60,7 @@ def test_windows_through_a_band_are_gaps(name: str) -> None:
 def test_it_gives_the_same_probabilities_for_each_patch_alone_and_in_a_row() -> None:
     rng = np.random.default_rng(3)
     windows = rng.integers(0, 256, (5, WINDOW, WINDOW, 15), np.uint8)
-    labels = np.zeros((1, 1), np.int32)
+    labels = np.zeros((1, 1), np.uint8)
     tell = load_ring_network().tell_gaps
     together = tell(Patches(labels, windows))
     assert together.shape == (5,)

@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from anello.imaging.arrays import Bytes, Float, Mask
 from anello.imaging.evidence import Seen
@@ -30,12 +29,12 @@ LEAST_PATCH, MOST_PATCHES = 12, 16
 class Patches:
     """Where they are, and what they look like.
 
-    labels : (h, w) 0 where there is none, else 1 to n.
+    labels : (h, w) 8-bit, 0 where there is none, else 1 to n.
     windows : (n, s, s, 15) 8-bit: colours, the patch itself, coverage and opening as the network
         saw them, and what is bare, close and then wide; last the patch's mean coverage everywhere.
     """
 
-    labels: NDArray[np.int32]
+    labels: Bytes
     windows: Bytes
 
 
@@ -51,59 +50,49 @@ def find_patches(small: Bytes, bare: Mask, seen: Seen) -> Patches:
     areas = stats[1:, cv2.CC_STAT_AREA]
     largest = np.argsort(-areas, kind="stable")[:MOST_PATCHES]
     kept = 1 + largest[areas[largest] >= LEAST_PATCH]
-    numbers = np.zeros(len(stats), np.int32)
+    numbers = np.zeros(len(stats), np.uint8)
     numbers[kept] = np.arange(1, len(kept) + 1)
     labels = numbers[pieces]
-    total = np.bincount(labels.ravel(), seen.alpha.ravel(), minlength=len(kept) + 1)
-    coverage = total[1:] / stats[kept, cv2.CC_STAT_AREA]
     windows = np.empty((len(kept), WINDOW, WINDOW, 15), np.uint8)
     said = np.dstack([np.uint8(255 * plane) for plane in (seen.alpha, seen.opening, bare)])
-    full = _Surroundings.of(small, said, labels)
+    full = small, said, labels
     half_size = (labels.shape[1] + 1) // 2, (labels.shape[0] + 1) // 2
     small_half, said_half = (
         np.asarray(cv2.resize(planes, half_size, interpolation=cv2.INTER_AREA), np.uint8)
         for planes in (small, said)
     )
-    half = _Surroundings.of(small_half, said_half, labels[::2, ::2])
+    half = small_half, said_half, labels[::2, ::2]
     whole = max(labels.shape)
     for n, piece in enumerate(kept):
         x, y, width, height, _ = stats[piece]
         middle = x + width // 2, y + height // 2
         close = min(max(CLOSE_AT_LEAST, round(CLOSE * max(width, height))), whole)
-        windows[n, ..., :7] = full.window(n + 1, middle, close)
+        windows[n, ..., :7] = _window(*full, n + 1, middle, close)
         wide = min(WIDE * close, whole)  # fine enough at half the size
-        windows[n, ..., 7:14] = half.window(n + 1, (middle[0] // 2, middle[1] // 2), wide // 2)
-        windows[n, ..., 14] = round(255 * coverage[n])
+        windows[n, ..., 7:14] = _window(*half, n + 1, (middle[0] // 2, middle[1] // 2), wide // 2)
+        here = slice(y, y + height), slice(x, x + width)
+        coverage = float(seen.alpha[here][labels[here] == n + 1].mean(dtype=np.float64))
+        windows[n, ..., 14] = round(255 * coverage)
     return Patches(labels, windows)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Surroundings:
-    """A reduced copy continued on all sides, so that windows at its border are whole."""
-
-    colours: Bytes
-    said: Bytes
-    labels: NDArray[np.int32]
-    beside: int
-
-    @classmethod
-    def of(cls, colours: Bytes, said: Bytes, labels: NDArray[np.int32]) -> _Surroundings:
-        beside = max(labels.shape) // 2 + 1
-        around, said_around = (
-            np.asarray(cv2.copyMakeBorder(p, *[beside] * 4, cv2.BORDER_REPLICATE), np.uint8)
-            for p in (colours, said)
-        )
-        return cls(around, said_around, np.pad(labels, beside), beside)
-
-    def window(self, label: int, middle: tuple[int, int], side: int) -> Bytes:
-        """(s, s, 7) of a square about a pixel, x, y."""
-        x, y = (place + self.beside - side // 2 for place in middle)
-        part = slice(y, y + side), slice(x, x + side)
-        patch = 255 * (self.labels[part] == label).astype(np.uint8)
-        way = cv2.INTER_AREA if side > WINDOW else cv2.INTER_LINEAR
-        return np.dstack(
-            [
-                cv2.resize(planes, (WINDOW, WINDOW), interpolation=way)
-                for planes in (self.colours[part], patch, self.said[part])
-            ]
-        )
+def _window(
+    colours: Bytes, said: Bytes, labels: Bytes, label: int, middle: tuple[int, int], side: int
+) -> Bytes:
+    """(s, s, 7) of a square about a pixel, x, y; the copy's border goes on beyond it."""
+    height, width = labels.shape
+    left, top = (place - side // 2 for place in middle)
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + side), min(height, top + side)
+    part = slice(y0, y1), slice(x0, x1)
+    beyond = y0 - top, top + side - y1, x0 - left, left + side - x1
+    patch = 255 * (labels[part] == label).astype(np.uint8)
+    way = cv2.INTER_AREA if side > WINDOW else cv2.INTER_LINEAR
+    views = []
+    for planes, border in (
+        (colours[part], cv2.BORDER_REPLICATE),
+        (patch, cv2.BORDER_CONSTANT),
+        (said[part], cv2.BORDER_REPLICATE),
+    ):
+        square = cv2.copyMakeBorder(planes, *beyond, border) if any(beyond) else planes
+        views.append(cv2.resize(square, (WINDOW, WINDOW), interpolation=way))
+    return np.dstack(views)
