@@ -77,6 +77,24 @@ def test_a_facet_as_white_as_the_ground_is_wholly_what_it_is_told_to_be(
     assert regions.ring[disc & ~outer].all()
 
 
+def test_a_gap_that_was_taken_for_ring_reaches_the_metal_s_edge() -> None:
+    """Out of focus, only its middle is bare."""
+    picture = cv2.resize(plain_ground(), (SIDE, SIDE))
+    white = picture[0, 0].tolist()
+    cv2.circle(picture, (200, 200), 130, GOLD, -1, cv2.LINE_AA)
+    gap = slice(186, 200), slice(160, 240)
+    picture[gap] = white
+    picture = cv2.GaussianBlur(picture, (0, 0), 1.4)
+    alpha = np.full((SIDE, SIDE), 0.01, np.float32)
+    cv2.circle(alpha, (200, 200), 130, 0.97, -1)
+    ground = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
+    seen = Seen(alpha, np.zeros_like(alpha))
+    regions = find_regions(picture, ground, seen, gaps_are(0.8))
+    assert regions is not None
+    across = (~regions.ring)[150:236, 170:230].sum(0)
+    assert abs(across.mean() - 14) < 0.6
+
+
 def test_on_texture_colours_tell_ring_and_gap_where_the_network_cannot() -> None:
     """Cloth in two browns; the network is unsure of a window of it and of a patch of gold."""
     rng = np.random.default_rng(4)

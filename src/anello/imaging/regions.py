@@ -22,7 +22,7 @@ from anello.imaging.ground import (
     fit_ground,
     frame_mask,
 )
-from anello.imaging.masks import holes, largest, main_part, pieces, size_of, smoothed
+from anello.imaging.masks import grown, holes, largest, main_part, pieces, size_of, smoothed
 from anello.imaging.patches import TellGaps, find_patches
 
 DECISION_SIDE = 448
@@ -55,6 +55,8 @@ PATCH, SURE_GAP, SURE_METAL = 3.0, 0.65, 0.25
 """As ``BARE``, below which it belongs to a patch that may be a gap, as those next to edges ring a
 little; the probability of a gap above which a patch is one, and below which it is metal or stone.
 Between, each of its pixels is what it seems: a hole in a stone is worse than a gap left shut."""
+RIM = 2
+"""How far round a gap pixels mix ground and metal, px of the reduced copy."""
 SPARKLE = 0.5, 1.4
 """Share of a hole that is not calm, and its mean edge in Lab units per pixel, from which it is
 stone, unless it was seen through."""
@@ -148,6 +150,7 @@ def _ring_on_plain(
     patches = find_patches(small, unlike < PATCH * ringing, seen)
     gap = np.concatenate([[0.5], tell_gaps(patches)])[patches.labels]
     gaps, metal = gap > SURE_GAP, gap < SURE_METAL
+    gaps = _to_their_edges(gaps, ring | metal, unlike, round(RIM * max(1.0, enlarged)))
     ring = np.asarray((ring | metal) & ~gaps, bool)
     return ring | (_stones_in(ring, seen, dev) & ~gaps)
 
@@ -158,6 +161,18 @@ def _could_be_shade(dev: Deviation, ground: Ground) -> Mask:
     return np.asarray(
         (dev.light < 0) & (dev.light > -SHADOW_DEPTH) & (dev.chroma < tolerance), bool
     )
+
+
+def _to_their_edges(gaps: Mask, ring: Mask, unlike: Float, reach: int) -> Mask:
+    """Gaps with what round them is less than half as unlike the ground as the metal beyond."""
+    if not gaps.any():
+        return gaps
+    rim = grown(gaps, reach) & ring
+    beyond = (grown(gaps, 2 * reach + 2) & ring & ~rim & ~gaps).astype(np.float32)
+    window = (4 * reach + 5,) * 2
+    share = cv2.blur(beyond, window)
+    metal = cv2.blur(beyond * unlike, window) / np.maximum(share, 1e-3)
+    return np.asarray(gaps | (rim & (unlike < 0.5 * metal)), bool)
 
 
 def _closed_in(bare: Mask, seen: Seen) -> Mask:
