@@ -5,6 +5,7 @@ Its weights are ours (``training/``), so they come with the package.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, get_args
 
@@ -59,23 +60,23 @@ class RingNetwork:
                 break
             seen = self._look_at(pixels, part)
             part = self._around_small(seen) or self._around_cut(seen)
-        return seen
+        return self._told(seen)
 
-    def _around_small(self, seen: RingEvidence) -> _Part | None:
+    def _around_small(self, seen: _Look) -> _Part | None:
         """The part of the photo with a ring that is small in what was seen."""
         box = main_box(seen.alpha)
         if box is None or max(box[2] - box[0], box[3] - box[1]) > _FILLS * self.size:
             return None
-        return _part_around(box, seen)
+        return seen.part_around(box)
 
-    def _around_cut(self, seen: RingEvidence) -> _Part | None:
+    def _around_cut(self, seen: _Look) -> _Part | None:
         """The part of the photo with a ring that what was seen cuts."""
         box = main_box(seen.alpha)
         if box is None or (min(box[:2]) > 0 and max(box[2:]) < self.size):
             return None
-        return _part_around(box, seen)
+        return seen.part_around(box)
 
-    def _look_at(self, pixels: Bytes, part: _Part) -> RingEvidence:
+    def _look_at(self, pixels: Bytes, part: _Part) -> _Look:
         """A part of the photo in the middle of the network's square."""
         x0, y0, x1, y1 = part
         size = self.size
@@ -85,27 +86,28 @@ class RingNetwork:
         photo_from_grid[:, 2] = middle - scale * (size - 1) / 2
         square = _balanced(_sampled(pixels, photo_from_grid, size))
         planes, heat, whole = (answer[0] for answer in self._network.run(square))
-        ends = heat[..., 0]
+        return _Look(square, photo_from_grid, planes, heat, whole)
+
+    def _told(self, seen: _Look) -> RingEvidence:
+        """What the network said of the last look; of faint ends, in the mirrored picture, too."""
+        ends = seen.heat[..., 0]
         contacts, scores = _peaks(ends, 2)
         if scores.min() < _FAINT:
-            mirrored = self._network.run(np.ascontiguousarray(square[:, ::-1]))[1][0]
+            mirrored = self._network.run(np.ascontiguousarray(seen.square[:, ::-1]))[1][0]
             contacts, scores = _peaks((ends + mirrored[:, ::-1, 0]) / 2, 2)
-        cell = size / len(ends)
-
-        def to_photo(cells_xy: Float64) -> Float64:
-            grid_xy = (cells_xy + 0.5) * cell - 0.5
-            return np.asarray(grid_xy @ photo_from_grid[:, :2].T + photo_from_grid[:, 2])
-
-        alpha, opening, front, rear, _ = (
-            np.ascontiguousarray(p) for p in planes.transpose(2, 0, 1)
+        cells_xy = contacts[contacts[:, 0].argsort()]
+        cell = self.size / len(ends)
+        _, opening, front, rear, _ = (
+            np.ascontiguousarray(p) for p in seen.planes.transpose(2, 0, 1)
         )
+        whole = seen.whole
         return RingEvidence(
-            alpha=alpha,
+            alpha=seen.alpha,
             opening=opening,
             front=front,
             rear=rear,
-            photo_from_grid=photo_from_grid,
-            contacts_xy=to_photo(contacts[contacts[:, 0].argsort()])
+            photo_from_grid=seen.photo_from_grid,
+            contacts_xy=seen.to_photo((cells_xy + 0.5) * cell - 0.5)
             if scores.min() > _MIN_CONTACT
             else None,
             contact_score=float(scores.min()),
@@ -116,15 +118,30 @@ class RingNetwork:
         )
 
 
-def _part_around(box: Roi, seen: RingEvidence) -> _Part:
-    """The box, cells of the network's grid, and some ground around it."""
-    low, high = (
-        np.array(end) @ seen.photo_from_grid[:, :2].T + seen.photo_from_grid[:, 2]
-        for end in ((box[0] - 0.5, box[1] - 0.5), (box[2] - 0.5, box[3] - 0.5))
-    )
-    beside = _MARGIN * float((high - low).max())
-    (x0, y0), (x1, y1) = low - beside + 0.5, high + beside + 0.5
-    return float(x0), float(y0), float(x1), float(y1)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """The (s, s, 3) square that was looked at, where it lies, and the network's answers."""
+
+    square: Bytes
+    photo_from_grid: Float64
+    planes: Float
+    heat: Float
+    whole: Float
+
+    @property
+    def alpha(self) -> Float:
+        return np.ascontiguousarray(self.planes[..., 0])
+
+    def to_photo(self, grid_xy: Float64) -> Float64:
+        to = self.photo_from_grid
+        return np.asarray(grid_xy @ to[:, :2].T + to[:, 2])
+
+    def part_around(self, box: Roi) -> _Part:
+        """The box, cells of the grid, and some ground around it."""
+        low, high = self.to_photo(np.reshape(box, (2, 2)) - 0.5)
+        beside = _MARGIN * float((high - low).max())
+        (x0, y0), (x1, y1) = low - beside + 0.5, high + beside + 0.5
+        return float(x0), float(y0), float(x1), float(y1)
 
 
 def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
