@@ -60,11 +60,15 @@ def test_windows_through_a_band_are_gaps(name: str) -> None:
 def test_it_gives_the_same_probabilities_for_each_patch_alone_and_in_a_row() -> None:
     rng = np.random.default_rng(3)
     windows = rng.integers(0, 256, (5, WINDOW, WINDOW, 15), np.uint8)
-    labels = np.zeros((1, 1), np.uint8)
     tell = load_ring_network().tell_gaps
-    together = tell(Patches(labels, windows))
+
+    def told(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
+        beside = np.zeros(len(windows), np.float32)
+        return tell(Patches(np.zeros((1, 1), np.uint8), beside, windows))
+
+    together = told(windows)
     assert together.shape == (5,)
     assert ((together >= 0) & (together <= 1)).all()
-    alone = [float(tell(Patches(labels, window[None]))[0]) for window in windows]
+    alone = [float(told(window[None])[0]) for window in windows]
     assert np.array_equal(together, np.array(alone, np.float32))
-    assert tell(Patches(labels, windows[:0])).shape == (0,)
+    assert told(windows[:0]).shape == (0,)

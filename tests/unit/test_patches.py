@@ -59,6 +59,16 @@ def test_only_bare_ground_that_was_taken_for_ring_is_a_patch() -> None:
     )
 
 
+def test_a_patch_knows_how_much_of_what_is_next_to_it_is_ground() -> None:
+    """One closed in; one, 30 px square, that goes on to the left as ground that was seen."""
+    picture, bare = drawn((50, 50, 20, 20), (170, 200, 60, 30))
+    evidence = seen(0.9)
+    evidence.alpha[:, 140:200] = 0.1
+    patches = find_patches(picture, bare, evidence)
+    assert patches.labels[215, 210] == 1
+    assert np.allclose(patches.beside_ground, [30 / 120, 0])
+
+
 def test_the_largest_patches_are_looked_at_and_specks_never() -> None:
     boxes = [(10 + 12 * k, 10, 4, 4 + k) for k in range(30)]
     picture, bare = drawn(*boxes, (10, 200, 3, 3))

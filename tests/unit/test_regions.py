@@ -77,6 +77,27 @@ def test_a_facet_as_white_as_the_ground_is_wholly_what_it_is_told_to_be(
     assert regions.ring[disc & ~outer].all()
 
 
+@pytest.mark.parametrize(("closed_in", "ring"), [(True, True), (False, False)])
+def test_a_patch_that_ring_closes_in_is_metal_unless_it_is_surely_a_gap(
+    closed_in: bool, ring: bool
+) -> None:
+    """White within a gold disc; alone, or between two strips of ground that was seen."""
+    picture = cv2.resize(plain_ground(), (SIDE, SIDE))
+    white = picture[0, 0].tolist()
+    cv2.circle(picture, (200, 200), 130, GOLD, -1, cv2.LINE_AA)
+    patch = slice(180, 200), slice(180, 220)
+    alpha = np.full((SIDE, SIDE), 0.01, np.float32)
+    cv2.circle(alpha, (200, 200), 130, 0.97, -1)
+    if not closed_in:
+        picture[180:200, 150:250] = white
+        alpha[180:200, 150:250] = 0.1
+    picture[patch], alpha[patch] = white, 0.6
+    ground = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
+    regions = find_regions(picture, ground, Seen(alpha, np.zeros_like(alpha)), gaps_are(0.4))
+    assert regions is not None
+    assert regions.ring[184:196, 184:216].mean() == (1.0 if ring else 0.0)
+
+
 def test_a_gap_that_was_taken_for_ring_reaches_the_metal_s_edge() -> None:
     """Out of focus, only its middle is bare."""
     picture = cv2.resize(plain_ground(), (SIDE, SIDE))

@@ -30,11 +30,13 @@ class Patches:
     """Where they are, and what they look like.
 
     labels : (h, w) 8-bit, 0 where there is none, else 1 to n.
+    beside_ground : (n,) share of the pixels next to it that are bare and weren't taken for ring.
     windows : (n, s, s, 15) 8-bit: colours, the patch itself, coverage and opening as the network
         saw them, and what is bare, close and then wide; last the patch's mean coverage everywhere.
     """
 
     labels: Bytes
+    beside_ground: Float
     windows: Bytes
 
 
@@ -73,7 +75,16 @@ def find_patches(small: Bytes, bare: Mask, seen: Seen) -> Patches:
         here = slice(y, y + height), slice(x, x + width)
         coverage = float(seen.alpha[here][labels[here] == n + 1].mean(dtype=np.float64))
         windows[n, ..., 14] = round(255 * coverage)
-    return Patches(labels, windows)
+    beside_ground = _shares_beside(labels, bare & (taken == 0), len(kept))
+    return Patches(labels, beside_ground, windows)
+
+
+def _shares_beside(labels: Bytes, what: Mask, n: int) -> Float:
+    """(n,) share of ``what`` among the pixels next to each label."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    beside = np.where(labels == 0, cv2.dilate(labels, cross), 0)
+    pixels, share = (np.bincount(b.ravel(), minlength=n + 1)[1:] for b in (beside, beside * what))
+    return np.asarray(share / np.maximum(pixels, 1), np.float32)
 
 
 def _window(

@@ -54,7 +54,10 @@ network's coverage of such a piece below which it is one."""
 PATCH, SURE_GAP, SURE_METAL = 3.0, 0.65, 0.25
 """As ``BARE``, below which it belongs to a patch that may be a gap, as those next to edges ring a
 little; the probability of a gap above which a patch is one, and below which it is metal or stone.
-Between, each of its pixels is what it seems: a hole in a stone is worse than a gap left shut."""
+Between, each of its pixels is what it seems."""
+CLOSED_IN = 0.22
+"""Share of what is next to a patch that is seen ground, below which it is metal or stone, too,
+unless it is a gap for sure: a hole in a stone is worse than a gap left shut."""
 RIM = 2
 """How far round a gap pixels mix ground and metal, px of the reduced copy."""
 SPARKLE = 0.5, 1.4
@@ -148,8 +151,11 @@ def _ring_on_plain(
     says[_closed_in(bare & dev.calm, seen)] = -FOR_GAP
     ring = seen.log_odds(SEEN_AT_MOST) + cv2.blur(says, (3, 3)) > 0
     patches = find_patches(small, unlike < PATCH * ringing, seen)
-    gap = np.concatenate([[0.5], tell_gaps(patches)])[patches.labels]
-    gaps, metal = gap > SURE_GAP, gap < SURE_METAL
+    gap = tell_gaps(patches)
+    surely_metal = gap < np.where(patches.beside_ground < CLOSED_IN, SURE_GAP, SURE_METAL)
+    gaps, metal = (
+        np.concatenate([[False], told])[patches.labels] for told in (gap > SURE_GAP, surely_metal)
+    )
     gaps = _to_their_edges(gaps, ring | metal, unlike, round(RIM * max(1.0, enlarged)))
     ring = np.asarray((ring | metal) & ~gaps, bool)
     return ring | (_stones_in(ring, seen, dev) & ~gaps)
