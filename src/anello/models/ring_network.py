@@ -120,7 +120,8 @@ class RingNetwork:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
-    """The (s, s, 3) square that was looked at, where it lies, and the network's answers."""
+    """The (s, s, 3) square that was looked at, where it lies, and what the network said: planes
+    (s, s, 5) and heat (c, c, 2) in [0, 1], and ``whole``, (n,) numbers of the whole picture."""
 
     square: Bytes
     photo_from_grid: Float64
