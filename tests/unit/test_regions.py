@@ -78,7 +78,7 @@ def test_a_facet_as_white_as_the_ground_is_wholly_what_it_is_told_to_be(
 
 
 @pytest.mark.parametrize(("closed_in", "ring"), [(True, True), (False, False)])
-def test_a_patch_that_ring_closes_in_is_metal_unless_it_is_surely_a_gap(
+def test_a_patch_that_ring_closes_in_is_metal_if_that_is_likelier(
     closed_in: bool, ring: bool
 ) -> None:
     """White within a gold disc; alone, or between two strips of ground that was seen."""
