@@ -66,7 +66,7 @@ def try_on(
         "object_infos": [{"name": ring_id, "parameter": parameter}],
     }
     task_id = ask(api, "POST", "/s2s/v2.0/task/2d-vto/ring", json=body)["data"]["task_id"]
-    deadline = monotonic() + TASK_S
+    deadline, pause = monotonic() + TASK_S, 0.1
     while monotonic() < deadline:
         task = ask(api, "GET", f"/s2s/v2.0/task/2d-vto/ring/{task_id}")["data"]
         if task["task_status"] == "success":
@@ -75,7 +75,8 @@ def try_on(
             return details
         if task["task_status"] == "error":
             sys.exit(f"{hand.name} with {ring.name}: {task['error']}: {task['error_message']}")
-        sleep(0.1)
+        sleep(pause)
+        pause = min(1.5 * pause, 2.0)  # a slow machine is not asked 250 times, which is the limit
     sys.exit(f"{hand.name} with {ring.name}: not done after {TASK_S} s")
 
 
