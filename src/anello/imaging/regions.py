@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from anello.imaging.arrays import Bytes, Float, Mask, Roi
 from anello.imaging.evidence import RingEvidence, Seen
@@ -27,9 +28,10 @@ from anello.imaging.patches import TellGaps, find_patches
 
 DECISION_SIDE = 448
 """Long side of the reduced copy of the ring's box, px: a thin band (2 % of it) has nine pixels."""
-LOOK_SIDE, LOOK_STEP = 480, 3
-"""Long side of the copy, and which of its pixels, the ground is fitted on and the ring's box found.
-Averaged any more, a texture would look plain."""
+LOOK_SIDE, LOOK_SHARE, LOOK_AT_MOST = 160, 1 / 3, 3
+"""Long side of the copy that the ground is fitted on, px, and of the squares that its pixels are the
+means of: a share of the way between them, and at most so many px, as few stand for all of a very
+large picture. Averaged any more, a texture would look plain."""
 LARGEST_UPSCALE = 2.0
 """Thumbnails are enlarged, so that filters of a few pixels do not span a band."""
 EVIDENCE_MARGIN = 0.08
@@ -106,14 +108,26 @@ def reduced(pixels: Bytes, side: int = DECISION_SIDE) -> Bytes:
 def look(pixels: Bytes, evidence: RingEvidence) -> tuple[Ground, Roi]:
     """The ground of the whole picture, and the box of the ring with all that is round it."""
     height, width = pixels.shape[:2]
-    # Neighbours of few pixels stand for all of a very large picture.
-    stride = max(1, max(height, width) // (2 * LOOK_SIDE))
-    tiny = reduced(pixels[::stride, ::stride], LOOK_SIDE)[::LOOK_STEP, ::LOOK_STEP]
-    lab = bytes_to_lab(tiny)
-    ground = fit_ground(lab)
+    ground = fit_ground(bytes_to_lab(_samples(pixels)))
     roi = evidence.box(EVIDENCE_MARGIN, (width, height)) or (0, 0, width, height)
     share = (roi[0] / width, roi[1] / height, roi[2] / width, roi[3] / height)
     return ground.part(share), roi
+
+
+def _samples(pixels: Bytes) -> Bytes:
+    """The means of small squares, evenly spread over the picture."""
+    apart = max(1.0, max(pixels.shape) / LOOK_SIDE)
+    across = min(max(1, int(LOOK_SHARE * apart)), LOOK_AT_MOST)
+
+    def places(length: int) -> NDArray[np.intp]:
+        count = max(1, int(length / apart))
+        first = (np.arange(count) + 0.5) * length / count - across / 2
+        return (first.astype(np.intp)[:, None] + np.arange(across)).ravel()
+
+    height, width = pixels.shape[:2]
+    squares = pixels.take(places(height), 0, mode="clip").take(places(width), 1, mode="clip")
+    size = squares.shape[1] // across, squares.shape[0] // across
+    return np.asarray(cv2.resize(squares, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def find_regions(

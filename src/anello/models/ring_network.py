@@ -54,27 +54,22 @@ class RingNetwork:
         again where too little of it was seen."""
         height, width = pixels.shape[:2]
         seen = self._look_at(pixels, (0.0, 0.0, float(width), float(height)))
-        part = self._around_small(seen)
+        part = self._around(seen)
         for _ in range(_CLOSER_LOOKS):
             if part is None:
                 break
             seen = self._look_at(pixels, part)
-            part = self._around_small(seen) or self._around_cut(seen)
+            part = self._around(seen, or_cut=True)
         return self._told(seen)
 
-    def _around_small(self, seen: _Look) -> _Part | None:
-        """The part of the photo with a ring that is small in what was seen."""
+    def _around(self, seen: _Look, or_cut: bool = False) -> _Part | None:
+        """The part of the photo with a ring that is small in what was seen, or that it cuts."""
         box = main_box(seen.alpha)
-        if box is None or max(box[2] - box[0], box[3] - box[1]) > _FILLS * self.size:
+        if box is None:
             return None
-        return seen.part_around(box)
-
-    def _around_cut(self, seen: _Look) -> _Part | None:
-        """The part of the photo with a ring that what was seen cuts."""
-        box = main_box(seen.alpha)
-        if box is None or (min(box[:2]) > 0 and max(box[2:]) < self.size):
-            return None
-        return seen.part_around(box)
+        is_small = max(box[2] - box[0], box[3] - box[1]) <= _FILLS * self.size
+        is_cut = min(box[:2]) <= 0 or max(box[2:]) >= self.size
+        return seen.part_around(box) if is_small or (or_cut and is_cut) else None
 
     def _look_at(self, pixels: Bytes, part: _Part) -> _Look:
         """A part of the photo in the middle of the network's square."""
@@ -89,20 +84,21 @@ class RingNetwork:
         return _Look(square, photo_from_grid, planes, heat, whole)
 
     def _told(self, seen: _Look) -> RingEvidence:
-        """What the network said of the last look; of faint ends, in the mirrored picture, too."""
+        """What the network said of the last look, and where it looked in the mirror, where it errs
+        at other places; of the ends, only where they are faint."""
+        square = np.ascontiguousarray(seen.square[:, ::-1])
+        mirrored_planes, mirrored_heat = (a[0][:, ::-1] for a in self._network.run(square)[:2])
+        planes = ((seen.planes + mirrored_planes) / 2).transpose(2, 0, 1)
+        alpha, opening, front, rear, _ = (np.ascontiguousarray(plane) for plane in planes)
         ends = seen.heat[..., 0]
         contacts, scores = _peaks(ends, 2)
         if scores.min() < _FAINT:
-            mirrored = self._network.run(np.ascontiguousarray(seen.square[:, ::-1]))[1][0]
-            contacts, scores = _peaks((ends + mirrored[:, ::-1, 0]) / 2, 2)
+            contacts, scores = _peaks((ends + mirrored_heat[..., 0]) / 2, 2)
         cells_xy = contacts[contacts[:, 0].argsort()]
         cell = self.size / len(ends)
-        _, opening, front, rear, _ = (
-            np.ascontiguousarray(p) for p in seen.planes.transpose(2, 0, 1)
-        )
         whole = seen.whole
         return RingEvidence(
-            alpha=seen.alpha,
+            alpha=alpha,
             opening=opening,
             front=front,
             rear=rear,
@@ -146,23 +142,23 @@ class _Look:
 
 
 def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
-    """The photo under the grid, averaged over areas where it is finer; continued at its borders."""
+    """The photo under the grid, averaged over as many pixels as it is finer; continued at its
+    borders."""
     scale, first = float(photo_from_grid[0, 0]), photo_from_grid[:, 2]
-    if scale > 1:
+    part_from_grid = photo_from_grid
+    beside = max(1, round(scale))
+    if beside > 1:
         # At least the border, which goes on beyond the photo.
         last = np.array([pixels.shape[1] - 1, pixels.shape[0] - 1])
         x0, y0 = np.clip(np.floor(first - scale), 0, last).astype(int)
         x1, y1 = np.clip(np.ceil(first + scale * size), 0, last).astype(int) + 1
-        pixels = pixels[y0:y1, x0:x1]
-        sides = max(1, round(pixels.shape[1] / scale)), max(1, round(pixels.shape[0] / scale))
-        copy = cv2.resize(pixels, sides, interpolation=cv2.INTER_AREA)
-        ratio = np.array([copy.shape[1] / pixels.shape[1], copy.shape[0] / pixels.shape[0]])
-        place = photo_from_grid * ratio[:, None]
-        place[:, 2] = (first - (x0, y0) + 0.5) * ratio - 0.5
-        pixels, photo_from_grid = np.asarray(copy, np.uint8), place
+        pixels = cv2.blur(pixels[y0:y1, x0:x1], (beside, beside), borderType=cv2.BORDER_REPLICATE)
+        part_from_grid = photo_from_grid.copy()
+        # A window of an even number of pixels has its middle half a pixel before their last half.
+        part_from_grid[:, 2] += 0.5 * (beside % 2 == 0) - np.array([x0, y0])
     way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     square = cv2.warpAffine(
-        pixels, photo_from_grid, (size, size), flags=way, borderMode=cv2.BORDER_REPLICATE
+        pixels, part_from_grid, (size, size), flags=way, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(square, np.uint8)
 
