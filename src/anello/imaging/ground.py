@@ -20,7 +20,7 @@ FloatBox: TypeAlias = tuple[float, float, float, float]
 
 BORDER_SHARE = 0.03
 """Breadth of the frame that is first taken for ground, of the short side."""
-FIELD_SAMPLES = 1500
+FIELD_SAMPLES = 600
 """Pixels a field is fitted to; more changes nothing but time."""
 SETTLED = 1e-3
 """Lab units; a fit that moves less in a round is done."""
@@ -85,13 +85,11 @@ class Deviation:
 
     light : L* minus the field's.
     chroma : distance in a*b* from the field seen in shadow at this pixel's lightness.
-    edge : largest gradient of L*, a* or b*, Lab units per pixel.
     calm : no sharp step, however faint, that isn't noise or compression; shadows' slopes are calm.
     """
 
     light: Float
     chroma: Float
-    edge: Float
     calm: Mask
 
 
@@ -151,7 +149,7 @@ def deviation(lab: Float, ground: Ground, ringing: float = 1.0) -> Deviation:
     calm = _is_calm(fine_detail(lab), ringing)
     # Next to strong edges the filter sees the edge; there the bare ground's own colour tells.
     calm |= (np.abs(light) < BARE_LIGHT * ringing) & (chroma < BARE_CHROMA * ringing)
-    return Deviation(light, chroma, edge_strength(lab), calm)
+    return Deviation(light, chroma, calm)
 
 
 def edge_strength(lab: Float) -> Float:

@@ -137,7 +137,7 @@ def _refine(pixels: Bytes, small: Bytes, regions: Regions, confidence: float) ->
     full = _level(regions.ring, reach)
     if full.shape != (height, width):
         full = cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR)
-    rows, cols = np.nonzero((full > 8) & (full < 248))
+    rows, cols = np.divmod(np.flatnonzero(cv2.inRange(full, 9, 247)), width)
     x0, y0, x1, y1 = box_of(regions.ring, 12)
     ring = regions.ring[y0:y1, x0:x1]
     linear = srgb_to_linear(small[y0:y1, x0:x1])
@@ -174,7 +174,8 @@ def _unmix(
     line = ring - ground
     length2 = np.einsum("ij,ij->i", line, line)
     along = np.einsum("ij,ij->i", seen - ground, line) / (length2 + np.float32(1e-6))
-    off = np.linalg.norm(seen - ground - along[:, None] * line, axis=1)
+    beside = seen - ground - along[:, None] * line
+    off = np.sqrt(np.einsum("ij,ij->i", beside, beside))
     by_place = np.clip(depth + np.float32(0.5), 0, 1)
     # What lies beside the line (dark edge lines, stones next to metal) is ring of another colour.
     by_colour = np.clip(np.maximum(along, off / np.float32(0.35)), 0, 1)
@@ -202,31 +203,33 @@ def _level(ring: Mask, reach: float) -> Bytes:
 def _colour_near(x: Float, y: Float, linear: Float, sure: Mask, likely: Mask) -> Float:
     """(n, 3) the mean colour of the sure pixels nearest to places (n,), continued outwards from
     there and from likely ones (pull and push)."""
+    colours = cv2.merge([*cv2.split(linear), np.ones(linear.shape[:2], np.float32)])
     picked = np.zeros((x.size, 4), np.float32)
     for mask, sigma, cell, share in (
-        (sure, 2.0, 1, 1.0),
-        (sure, 6.0, 3, 1e-2),
+        (sure, 2.0, 2, 1.0),
+        (sure, 6.0, 4, 1e-2),
         (likely, 24.0, 8, 1e-5),
     ):
-        plane = _blurred(linear, mask, sigma, cell)
-        down, right = np.array(plane.shape[:2], np.float32) / np.array(mask.shape, np.float32)
-        picked += np.float32(share) * _sample(
-            plane, (x + 0.5) * right - 0.5, (y + 0.5) * down - 0.5
-        )
+        plane = _blurred(colours, mask, sigma, cell)
+        picked += np.float32(share) * _sample(plane, x, y, cell)
     return picked[:, :3] / (picked[:, 3:] + np.float32(1e-9))
 
 
-def _blurred(linear: Float, mask: Mask, sigma: float, cell: int) -> Float:
-    """(h / cell, w / cell, 4) masked colour and mask, blurred by ``sigma`` px of the finer copy."""
-    weight = mask.astype(np.float32)
-    plane = cv2.merge([*(weight * channel for channel in cv2.split(linear)), weight])
-    if cell > 1:
-        size = (max(1, mask.shape[1] // cell), max(1, mask.shape[0] // cell))
-        plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma / cell), np.float32)
+def _blurred(colours: Float, mask: Mask, sigma: float, cell: int) -> Float:
+    """(h / cell, w / cell, 4), rounded up, of what the mask shows of (h, w, 4) colours, blurred by
+    ``sigma`` px of the finer copy."""
+    shown = cv2.copyTo(colours, mask.astype(np.uint8))
+    down, right = (-side % cell for side in mask.shape)
+    shown = cv2.copyMakeBorder(shown, 0, down, 0, right, cv2.BORDER_CONSTANT)
+    size = shown.shape[1] // cell, shown.shape[0] // cell
+    coarse = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(coarse, (0, 0), sigma / cell), np.float32)
 
 
-def _sample(plane: Float, x: Float, y: Float) -> Float:
+def _sample(plane: Float, x: Float, y: Float, cell: int) -> Float:
+    """(n, k) at places of a picture that is ``cell`` times as fine."""
+    half, step = np.float32(0.5), np.float32(cell)
+    x, y = (x + half) / step - half, (y + half) / step - half
     # cv2.remap wants fewer than 32768 rows: fold the list into a block.
     n = x.size
     side = 1024

@@ -20,6 +20,7 @@ from anello.imaging.ground import (
     bytes_to_lab,
     connected_to,
     deviation,
+    edge_strength,
     fit_ground,
     frame_mask,
 )
@@ -29,9 +30,9 @@ from anello.imaging.patches import TellGaps, find_patches
 DECISION_SIDE = 448
 """Long side of the reduced copy of the ring's box, px: a thin band (2 % of it) has nine pixels."""
 LOOK_SIDE, LOOK_SHARE, LOOK_AT_MOST = 160, 1 / 3, 3
-"""Long side of the copy that the ground is fitted on, px, and of the squares that its pixels are the
-means of: a share of the way between them, and at most so many px, as few stand for all of a very
-large picture. Averaged any more, a texture would look plain."""
+"""Long side, px, of the copy that the ground is fitted on; and side of the squares that its pixels
+are the means of: a share of the way between them, and at most so many px, as few stand for all of a
+very large picture. Averaged any more, a texture would look plain."""
 LARGEST_UPSCALE = 2.0
 """Thumbnails are enlarged, so that filters of a few pixels do not span a band."""
 EVIDENCE_MARGIN = 0.08
@@ -172,7 +173,7 @@ def _ring_on_plain(
     )
     gaps = _to_their_edges(gaps, ring | metal, unlike, round(RIM * max(1.0, enlarged)))
     ring = np.asarray((ring | metal) & ~gaps, bool)
-    return ring | (_stones_in(ring, seen, dev) & ~gaps)
+    return ring | (_stones_in(ring, seen, dev, lab) & ~gaps)
 
 
 def _could_be_shade(dev: Deviation, ground: Ground) -> Mask:
@@ -202,14 +203,16 @@ def _closed_in(bare: Mask, seen: Seen) -> Mask:
     return np.asarray((mean(seen.alpha) < GAP_SEEN)[labels] & inside, bool)
 
 
-def _stones_in(ring: Mask, seen: Seen, dev: Deviation) -> Mask:
+def _stones_in(ring: Mask, seen: Seen, dev: Deviation, lab: Float) -> Mask:
     """Holes of the ring that sparkle and were not seen through."""
     inside = holes(ring)
     labels, mean = pieces(inside)
-    sparkles = (mean(~dev.calm) > SPARKLE[0]) & (mean(dev.edge) > SPARKLE[1])
     light = mean(np.abs(dev.light)) < AS_LIGHT
     through = mean(seen.alpha) < np.where(light, SEEN_THROUGH_LIGHT, SEEN_THROUGH)
-    return np.asarray((sparkles & ~through)[labels] & inside, bool)
+    stones = ~through & (mean(~dev.calm) > SPARKLE[0])
+    if stones.any():
+        stones &= mean(edge_strength(lab)) > SPARKLE[1]
+    return np.asarray(stones[labels] & inside, bool)
 
 
 def _ring_on_texture(small: Bytes, seen: Seen) -> Mask:
