@@ -12,7 +12,7 @@ from anello.imaging.arrays import Float
 from anello.imaging.evidence import Seen
 from anello.imaging.ground import bytes_to_lab, fit_ground
 from anello.imaging.patches import Patches, TellGaps
-from anello.imaging.regions import find_regions
+from anello.imaging.regions import _samples, find_regions
 
 SIDE = 400
 GOLD = (206, 158, 72)
@@ -138,3 +138,18 @@ def test_on_texture_colours_tell_ring_and_gap_where_the_network_cannot() -> None
     truth = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), (200, 200), 130, 1, -1) > 0
     truth[gap] = False
     assert (regions.ring & truth).sum() / (regions.ring | truth).sum() > 0.98
+
+
+@pytest.mark.parametrize("size", [(700, 1000), (1300, 900), (161, 90), (90, 60)])
+def test_the_ground_is_fitted_on_evenly_spread_samples(size: tuple[int, int]) -> None:
+    width, height = size
+    x, y = np.meshgrid(np.linspace(0, 200, width), np.linspace(0, 200, height))
+    samples = _samples(np.stack([x, y, x], -1).round().astype(np.uint8)).astype(float)
+    rows, cols = samples.shape[:2]
+    assert max(rows, cols) == min(160, max(size))
+    assert rows / cols == pytest.approx(height / width, rel=0.02)
+    across = 200 * (np.arange(cols) + 0.5) / cols
+    down = 200 * (np.arange(rows) + 0.5) / rows
+    assert np.abs(samples[rows // 2, :, 0] - across).max() < 2.5
+    assert np.abs(samples[:, cols // 2, 1] - down).max() < 2.5
+    assert np.ptp(samples[:, cols // 2, 0]) == 0

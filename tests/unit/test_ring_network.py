@@ -97,6 +97,31 @@ def test_a_look_beyond_the_photo_shows_its_border(shift: float, column: int) -> 
     assert np.abs(off).max() <= 8
 
 
+@pytest.mark.parametrize("scale", [0.7, 1.6, 2.0, 3.3, 4.6])
+def test_a_look_shows_the_photo_where_its_grid_lies(scale: float) -> None:
+    x, y = np.meshgrid(np.arange(120), np.arange(110))
+    slopes = np.stack([2 * x, 2 * y, x + y], -1).astype(np.uint8)
+    photo_from_grid = np.array([[scale, 0, 21.3], [0, scale, 12.8]])
+    size = int(80 / scale)
+    seen = _sampled(slopes, photo_from_grid, size) / 2.0
+    there = scale * np.arange(size)
+    for off in (seen[0, :, 0] - (there + 21.3), seen[:, 0, 1] - (there + 12.8)):
+        assert np.abs(off[3:-3]).max() <= 0.3  # 8 bits: 0.25
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mirrored_photo_shows_the_mirrored_ring(name: str) -> None:
+    picture, alpha = read(name)
+    x, y, width, height = cv2.boundingRect(alpha.astype(np.uint8))
+    # So close that one look is enough: where the next would be depends on what the first says.
+    picture = picture[y - 20 : y + height + 20, x - 20 : x + width + 20]
+    network = load_ring_network()
+    seen, mirrored = network.look(picture), network.look(picture[:, ::-1].copy())
+    for plane in ("alpha", "opening", "front", "rear"):
+        off = getattr(seen, plane) - getattr(mirrored, plane)[:, ::-1]
+        assert np.abs(off).max() < 0.02
+
+
 def test_threads_that_share_it_see_the_same() -> None:
     pictures = [read(name)[0] for name in NAMES]
     network = load_ring_network()
