@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anello.imaging.arrays import Float, Float64
+from anello.imaging.arrays import Float64
 from anello.imaging.color import srgb_to_linear
 from anello.imaging.matting import Cutout
 
@@ -37,10 +37,10 @@ class Texture:
 def make_texture(cutout: Cutout) -> Texture:
     """Prefilter a cut-out: premultiplied, in linear light, by box averages (INTER_AREA)."""
     alpha = cutout.alpha.astype(np.float32) / np.float32(255)
-    premultiplied: Float = np.empty((*alpha.shape, 4), np.float32)
-    premultiplied[..., :3] = srgb_to_linear(cutout.rgb) * cv2.merge([alpha] * 3)
-    premultiplied[..., 3] = alpha
-    levels = [np.round(premultiplied * FULL).astype(np.uint16)]
+    linear = cv2.split(srgb_to_linear(cutout.rgb))
+    premultiplied = cv2.merge([*(channel * alpha for channel in linear), alpha])
+    whole = cv2.multiply(premultiplied, (FULL,) * 4, dtype=cv2.CV_16U)
+    levels = [np.asarray(whole, np.uint16)]
     while min(levels[-1].shape[:2]) >= 64:
         height, width = levels[-1].shape[:2]
         half = ((width + 1) // 2, (height + 1) // 2)

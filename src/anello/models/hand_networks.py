@@ -19,6 +19,7 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes, Float64
 from anello.imaging.hand import Hand, measure_evidence
+from anello.imaging.warp import shrunk
 from anello.models.interpreter import Network
 
 PALM_SIZE = 192
@@ -288,15 +289,14 @@ def _is_clear(raw: RawHand, pixels: Bytes) -> bool:
 
 
 def _shrunk(pixels: Bytes, long_side: int) -> _View:
-    """A copy no larger than asked; halved in whole steps first, which is fast."""
+    """A copy no larger than asked."""
     height, width = pixels.shape[:2]
     step = max(height, width) / long_side
     if step <= 1:
         return _View("plain", pixels, 1.0, np.zeros(2))
     size = (max(1, round(width / step)), max(1, round(height / step)))
-    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     scale = width / size[0]
-    return _View("plain", small, scale, np.full(2, (scale - 1) / 2))
+    return _View("plain", shrunk(pixels, size), scale, np.full(2, (scale - 1) / 2))
 
 
 def _views(pixels: Bytes, copy: _View) -> Iterator[_View]:
