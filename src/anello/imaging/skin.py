@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import TypeAlias
 
 import cv2
@@ -31,7 +31,7 @@ def hand_skin(pixels: Bytes, hand: Hand, finger: Finger) -> list[Kind]:
     neutral = np.zeros(2)
     for kind in _skin_kinds(log_opponent(whole).T, _SKIN_KINDS):
         # A landmark beside its finger samples the ground: that must not become skin.
-        if _hue_distance(kind[0], skin, neutral) < _SAME_HAND:
+        if _hue_distances([kind], skin, neutral)[0] < _SAME_HAND:
             skin = [*skin, kind]
     return skin
 
@@ -142,13 +142,13 @@ def _other_kinds(ground: Float, skin: list[Kind]) -> list[Kind]:
     """Kinds of ground beside the finger, without what may be another finger's shaded skin."""
     kinds = _kinds(ground, _GROUND_KINDS, _GROUND_FLOOR, 0.04)
     neutral = np.zeros(2)
-    clear = [k for k in kinds if _hue_distance(k[0], skin, neutral) > _CLEARLY_OTHER]
+    if not kinds:
+        return []
+    far = _hue_distances(kinds, skin, neutral) > _CLEARLY_OTHER
+    clear = list(compress(kinds, far))
     hue = _mean_hue(clear) if clear else neutral
-    return [
-        k
-        for k in kinds
-        if _hue_distance(k[0], skin, hue) > _SKIN_LIKE and _distance(k[0], skin) > _SAME_SKIN
-    ]
+    other = _hue_distances(kinds, skin, hue) > _SKIN_LIKE
+    return [k for k in compress(kinds, other) if _distance(k[0], skin) > _SAME_SKIN]
 
 
 def _mean_hue(kinds: list[Kind]) -> Float64:
@@ -161,14 +161,17 @@ def _distance(color: Float64, skin: list[Kind]) -> float:
     return min(found, default=np.inf)
 
 
-def _hue_distance(color: Float64, skin: list[Kind], ground_hue: Float64) -> float:
-    """Mahalanobis distance from the nearest skin, darker and deeper in hue counted as equal."""
-    found = [np.inf]
+def _hue_distances(kinds: list[Kind], skin: list[Kind], ground_hue: Float64) -> Float64:
+    """(n,) Mahalanobis distances of kinds of colour from the nearest skin, darker and deeper in hue
+    counted as equal."""
+    colors = np.stack([mean for mean, _, _ in kinds], axis=1)
+    nearest = np.full(len(kinds), np.inf)
     for kind in skin:
-        d = np.array(_less_deep(color, kind, ground_hue)) - kind[0]
-        d[0] = _lifted(d[0], _SHADE_DEPTH)
-        found.append(float(np.sqrt(d @ kind[1] @ d)))
-    return min(found)
+        mean, inverse, _ = kind
+        off = np.stack(_less_deep(colors, kind, ground_hue)) - mean[:, None]
+        off[0] = _lifted(off[0], _SHADE_DEPTH)
+        nearest = np.minimum(nearest, np.sqrt(np.einsum("in,ij,jn->n", off, inverse, off)))
+    return nearest
 
 
 def _skin_log_p(features: Float, skin: list[Kind], ground: list[Kind]) -> Float:
