@@ -84,8 +84,8 @@ class RingNetwork:
         return _Look(square, photo_from_grid, planes, heat, whole)
 
     def _told(self, seen: _Look) -> RingEvidence:
-        """What the network said of the last look, and where it looked in the mirror, where it errs
-        at other places; of the ends, only where they are faint."""
+        """What the network said of the last look and of its mirror image, in which it errs at other
+        places; of the rim's ends there only where they are faint."""
         square = np.ascontiguousarray(seen.square[:, ::-1])
         mirrored_planes, mirrored_heat = (a[0][:, ::-1] for a in self._network.run(square)[:2])
         planes = ((seen.planes + mirrored_planes) / 2).transpose(2, 0, 1)
@@ -142,7 +142,7 @@ class _Look:
 
 
 def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
-    """The photo under the grid, averaged over as many pixels as it is finer; continued at its
+    """The photo under the grid, as means of as many whole pixels as it is finer; continued at its
     borders."""
     scale, first = float(photo_from_grid[0, 0]), photo_from_grid[:, 2]
     part_from_grid = photo_from_grid
@@ -154,7 +154,7 @@ def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
         x1, y1 = np.clip(np.ceil(first + scale * size), 0, last).astype(int) + 1
         pixels = cv2.blur(pixels[y0:y1, x0:x1], (beside, beside), borderType=cv2.BORDER_REPLICATE)
         part_from_grid = photo_from_grid.copy()
-        # A window of an even number of pixels has its middle half a pixel before their last half.
+        # OpenCV writes the mean of an even number of pixels half a pixel after their middle.
         part_from_grid[:, 2] += 0.5 * (beside % 2 == 0) - np.array([x0, y0])
     way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     square = cv2.warpAffine(
