@@ -5,7 +5,7 @@ Its weights are ours (``training/``), so they come with the package.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias, get_args
 
@@ -24,14 +24,14 @@ _FILLS = 0.66
 """A ring this large in the look's square, of its side, needs no closer one."""
 _CLOSER_LOOKS = 3
 """At most: of a tiny ring the first sees more than the ring, or only a part of it."""
+_CLOSER = 1.15
+"""How much closer it looks in the mirror."""
 _LIGHTEST, _WHITE = 99.0, 250.0
 """Percentile of a channel that is made so light."""
 _LEAST_GAIN, _MOST_GAIN = 1.25, 2.5
 """Gain of a channel from which light is clearly dim or coloured, and the largest that is given."""
 _MIN_CONTACT = 0.15
 """Score of a point below which there is none."""
-_FAINT = 0.4
-"""Score of the ends below which they are looked for in the mirrored picture, too."""
 _POINT_APART, _PEAK = 3, 2
 """Cells by which two points of one plane lie apart at least, and over which to each side a point's
 place is averaged."""
@@ -60,7 +60,8 @@ class RingNetwork:
                 break
             seen = self._look_at(pixels, part)
             part = self._around(seen, or_cut=True)
-        return self._told(seen)
+        mirrored = self._look_at(pixels, seen.middle(_CLOSER), mirrored=True)
+        return self._told(replace(seen, planes=seen.planes_with(mirrored)))
 
     def _around(self, seen: _Look, or_cut: bool = False) -> _Part | None:
         """The part of the photo with a ring that is small in what was seen, or that it cuts."""
@@ -71,8 +72,9 @@ class RingNetwork:
         is_cut = min(box[:2]) <= 0 or max(box[2:]) >= self.size
         return seen.part_around(box) if is_small or (or_cut and is_cut) else None
 
-    def _look_at(self, pixels: Bytes, part: _Part) -> _Look:
-        """A part of the photo in the middle of the network's square."""
+    def _look_at(self, pixels: Bytes, part: _Part, mirrored: bool = False) -> _Look:
+        """A part of the photo in the middle of the network's square; or in the mirror, where the
+        network errs at other places."""
         x0, y0, x1, y1 = part
         size = self.size
         scale = max(x1 - x0, y1 - y0) / size
@@ -80,22 +82,18 @@ class RingNetwork:
         photo_from_grid = np.array([[scale, 0, 0], [0, scale, 0]], np.float64)
         photo_from_grid[:, 2] = middle - scale * (size - 1) / 2
         square = _balanced(_sampled(pixels, photo_from_grid, size))
-        planes, heat, whole = (answer[0] for answer in self._network.run(square))
-        return _Look(square, photo_from_grid, planes, heat, whole)
+        way = -1 if mirrored else 1
+        planes, heat, whole = self._network.run(np.ascontiguousarray(square[:, ::way]))
+        return _Look(photo_from_grid, planes[0, :, ::way], heat[0, :, ::way], whole[0])
 
     def _told(self, seen: _Look) -> RingEvidence:
-        """What the network said of the last look and of its mirror image, in which it errs at other
-        places; of the rim's ends there only where they are faint."""
-        square = np.ascontiguousarray(seen.square[:, ::-1])
-        mirrored_planes, mirrored_heat = (a[0][:, ::-1] for a in self._network.run(square)[:2])
-        planes = ((seen.planes + mirrored_planes) / 2).transpose(2, 0, 1)
-        alpha, opening, front, rear, _ = (np.ascontiguousarray(plane) for plane in planes)
-        ends = seen.heat[..., 0]
-        contacts, scores = _peaks(ends, 2)
-        if scores.min() < _FAINT:
-            contacts, scores = _peaks((ends + mirrored_heat[..., 0]) / 2, 2)
+        """What the network said, as evidence about the photo."""
+        alpha, opening, front, rear, _ = (
+            np.ascontiguousarray(plane) for plane in seen.planes.transpose(2, 0, 1)
+        )
+        contacts, scores = _peaks(seen.heat[..., 0], 2)
         cells_xy = contacts[contacts[:, 0].argsort()]
-        cell = self.size / len(ends)
+        cell = self.size / len(seen.heat)
         whole = seen.whole
         return RingEvidence(
             alpha=alpha,
@@ -116,10 +114,9 @@ class RingNetwork:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
-    """The (s, s, 3) square that was looked at, where it lies, and what the network said: planes
-    (s, s, 5) and heat (c, c, 2) in [0, 1], and ``whole``, (n,) numbers of the whole picture."""
+    """Where the square lies that was looked at, and what the network said: planes (s, s, 5) and
+    heat (c, c, 2) in [0, 1], and ``whole``, (n,) numbers of the whole picture."""
 
-    square: Bytes
     photo_from_grid: Float64
     planes: Float
     heat: Float
@@ -132,6 +129,30 @@ class _Look:
     def to_photo(self, grid_xy: Float64) -> Float64:
         to = self.photo_from_grid
         return np.asarray(grid_xy @ to[:, :2].T + to[:, 2])
+
+    def planes_with(self, other: _Look) -> Float:
+        """The mean of both where the other one looked, too."""
+        other_from_photo = cv2.invertAffineTransform(other.photo_from_grid)
+        other_from_here = other_from_photo @ np.vstack([self.photo_from_grid, [0, 0, 1]])
+        size = self.planes.shape[1], self.planes.shape[0]
+        there = cv2.warpAffine(
+            np.ascontiguousarray(other.planes),
+            other_from_here,
+            size,
+            dst=self.planes.copy(),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_TRANSPARENT,
+        )
+        return np.asarray((self.planes + there) / 2, np.float32)
+
+    def middle(self, closer: float) -> _Part:
+        """The middle of what was seen, so much smaller."""
+        side = len(self.planes)
+        beside = side / 2 * (1 - 1 / closer)
+        (x0, y0), (x1, y1) = (
+            self.to_photo(np.array([[beside] * 2, [side - beside] * 2]) - 0.5) + 0.5
+        )
+        return float(x0), float(y0), float(x1), float(y1)
 
     def part_around(self, box: Roi) -> _Part:
         """The box, cells of the grid, and some ground around it."""
