@@ -20,12 +20,12 @@ from anello.models.patch_network import PatchNetwork
 WEIGHTS = Path(__file__).with_name("ring_network.tflite")
 _MARGIN = 0.14
 """Ground round the ring's box in the second look, share of its long side."""
+_CLOSER = (1 / 1.15 - 1) / 2
+"""The same in the mirror, of what was seen: less than nothing, for it looks 1.15 times as close."""
 _FILLS = 0.66
 """A ring this large in the look's square, of its side, needs no closer one."""
 _CLOSER_LOOKS = 3
 """At most: of a tiny ring the first sees more than the ring, or only a part of it."""
-_CLOSER = 1.15
-"""How much closer it looks in the mirror."""
 _LIGHTEST, _WHITE = 99.0, 250.0
 """Percentile of a channel that is made so light."""
 _LEAST_GAIN, _MOST_GAIN = 1.25, 2.5
@@ -60,7 +60,8 @@ class RingNetwork:
                 break
             seen = self._look_at(pixels, part)
             part = self._around(seen, or_cut=True)
-        mirrored = self._look_at(pixels, seen.middle(_CLOSER), mirrored=True)
+        whole = 0, 0, self.size, self.size
+        mirrored = self._look_at(pixels, seen.part_around(whole, _CLOSER), mirrored=True)
         return self._told(replace(seen, planes=seen.planes_with(mirrored)))
 
     def _around(self, seen: _Look, or_cut: bool = False) -> _Part | None:
@@ -145,19 +146,10 @@ class _Look:
         )
         return np.asarray((self.planes + there) / 2, np.float32)
 
-    def middle(self, closer: float) -> _Part:
-        """The middle of what was seen, so much smaller."""
-        side = len(self.planes)
-        beside = side / 2 * (1 - 1 / closer)
-        (x0, y0), (x1, y1) = (
-            self.to_photo(np.array([[beside] * 2, [side - beside] * 2]) - 0.5) + 0.5
-        )
-        return float(x0), float(y0), float(x1), float(y1)
-
-    def part_around(self, box: Roi) -> _Part:
-        """The box, cells of the grid, and some ground around it."""
+    def part_around(self, box: Roi, margin: float = _MARGIN) -> _Part:
+        """The box, cells of the grid, and a margin around it, share of its long side."""
         low, high = self.to_photo(np.reshape(box, (2, 2)) - 0.5)
-        beside = _MARGIN * float((high - low).max())
+        beside = margin * float((high - low).max())
         (x0, y0), (x1, y1) = low - beside + 0.5, high + beside + 0.5
         return float(x0), float(y0), float(x1), float(y1)
 
