@@ -292,6 +292,17 @@ def test_ends_that_were_seen_stand_in_for_a_fit_in_doubt() -> None:
 
 
 @pytest.mark.parametrize(("score", "believed"), [(0.4, True), (0.2, False)])
+def test_ends_near_those_of_a_good_fit_have_a_say(score: float, believed: bool) -> None:
+    hoop, cutout = covered_hoop(())
+    off = np.array([[0.04, 0.03], [-0.05, 0.02]]) * 2 * hoop.inner
+    fitted = ends_of(cutout, Clues(hoop.contact_xy + off, 0.2))
+    assert np.abs(fitted - hoop.contact_xy).max() < 0.01 * 2 * hoop.inner
+    found = ends_of(cutout, Clues(hoop.contact_xy + off, score))
+    share = (found - fitted)[off != 0] / (hoop.contact_xy + off - fitted)[off != 0]
+    assert np.allclose(share, 0.4 if believed else 0, atol=0.01)
+
+
+@pytest.mark.parametrize(("score", "believed"), [(0.4, True), (0.2, False)])
 def test_where_no_opening_is_seen_its_ends_are_those_that_were(
     score: float, believed: bool
 ) -> None:

@@ -110,7 +110,7 @@ def test_a_look_shows_the_photo_where_its_grid_lies(scale: float) -> None:
 
 
 class Echo:
-    """A network that sees the picture's own colours, and counts its looks."""
+    """A network that sees a picture's colours, and ends where it isn't red; counts its looks."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -118,7 +118,8 @@ class Echo:
     def run(self, square: np.ndarray) -> list[np.ndarray]:
         self.looks += 1
         planes = square[None, ..., [0, 1, 2, 0, 1]].astype(np.float32) / 255
-        return [planes, np.zeros((1, 80, 80, 2), np.float32), np.zeros((1, 9), np.float32)]
+        cells = cv2.resize(1 - planes[0, ..., :2], (80, 80), interpolation=cv2.INTER_AREA)
+        return [planes, cells[None], np.zeros((1, 9), np.float32)]
 
 
 @pytest.mark.parametrize("size", [(640, 640), (500, 900), (250, 180)])
@@ -135,6 +136,23 @@ def test_what_is_seen_in_the_mirror_lies_where_it_is(size: tuple[int, int]) -> N
         off = np.abs(plane - seen[..., k])
         assert off.max() < 0.02
         assert off.mean() < 0.0015
+
+
+def test_the_ends_are_where_both_looks_saw_them_and_never_twice_the_same() -> None:
+    """Two spots; a second peak in the stronger one is higher than the other spot."""
+    ends = np.array([[140.3, 300.7], [420.2, 260.5]])
+    x, y = np.meshgrid(np.arange(600), np.arange(560))
+    photo = np.full((560, 600, 3), 255, np.uint8)
+    for (across, down), level, spread in zip(ends, (250, 120), (14, 9), strict=True):
+        spot = level * np.exp(-((x - across) ** 2 + (y - down) ** 2) / (2 * spread**2))
+        photo[..., 0] = np.minimum(photo[..., 0], 255 - spot)
+    network = RingNetwork()
+    network._network = Echo()  # type: ignore[assignment]
+    evidence = network.look(photo)
+    assert evidence.contacts_xy is not None
+    cell = evidence.photo_from_grid[0, 0] * network.size / 80
+    assert np.abs(evidence.contacts_xy - ends).max() < 0.25 * cell
+    assert 0.3 < evidence.contact_score < 0.5
 
 
 def test_threads_that_share_it_see_the_same() -> None:

@@ -17,6 +17,7 @@ from anello.imaging.arrays import Bytes, Float64, Mask
 from anello.imaging.color import srgb_to_linear
 from anello.imaging.evidence import Clues
 from anello.imaging.hoop_fit import (
+    CLEAR_COST,
     POOR_COST,
     Hoop,
     fit_hoop,
@@ -53,13 +54,13 @@ GIVEN = ("alpha", "mask", "as-is")
 """Methods of a cut-out whose silhouette came with the picture."""
 DOUBTFUL_COST = 1.3
 """Cost of a hoop's fit (see ``Hoop.cost``) from which it is in doubt."""
-FAINT_ENDS, USUAL_ENDS, ENDS_APART = 0.24, 0.42, 0.05
-"""Score below which the rim's ends as seen say nothing, their usual score, and how much of the
-opening's length they must lie off a fit's ends to say something else."""
-FOR_DOUBT, FOR_SCORE, NO_HOOP_COST = 6.0, 8.0, 3.3
-"""How much more than the fit to the outlines one to the ends may cost, for every unit that the
-former costs over ``DOUBTFUL_COST`` and every unit that the ends' score is over the usual; and the
-cost of ends that no hoop has."""
+FAINT_ENDS = 0.24
+"""Score below which the rim's ends as they were seen say nothing."""
+ELSEWHERE, SOMEWHERE_ELSE, ENDS_SAY = 0.06, 0.1, 0.4
+"""How much of the opening's length they lie off a fit's ends to say something else than one that is
+not clear; how far from one that is to be a mistake; and what they count for beside it if nearer."""
+NO_HOOP_COST = 3.3
+"""Cost of ends that no hoop has."""
 OFF_ELEVATION_DEG = 8.0
 """How far such a fit's elevation may lie from the one that was seen, which is off by 4 degrees."""
 NOT_ITS_OPENING = 2.5
@@ -187,18 +188,24 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     warnings: tuple[str, ...] = () if holes else (GUESSED,)
     seen = _ends_seen(clues, hoop)
-    at_ends = None if seen is None else _at_ends(clues, seen, hoop, traced.outline, holes)
-    fitted = hoop.scaled(1 / traced.scale) if holes and at_ends is None else None
-    # Of the opening as it is seen, which its rounded edges make wider than the bore.
-    ends_xy = (hoop if at_ends is None else at_ends).ends_xy
+    apart = np.inf if seen is None else _apart(seen, hoop)
+    fitted = at_ends = None
+    if seen is not None and hoop.cost > CLEAR_COST and apart > ELSEWHERE:
+        at_ends = _at_ends(seen, clues.elevation_deg, hoop, traced.outline, holes)
     if at_ends is not None:
-        hoop = _with_usual_metal(at_ends)
+        hoop, ends_xy = _with_usual_metal(at_ends), at_ends.ends_xy
     elif hoop.cost > (NOT_ITS_OPENING if holes else POOR_COST):
         return _without_opening(solid, traced.scale)
     else:
         if hoop.cost > POOR_COST:
             warnings += (UNCLEAR,)
-        if not holes and seen is not None and _agrees(hoop, seen):
+        # Of the opening as it is seen, which its rounded edges make wider than the bore.
+        ends_xy = hoop.ends_xy
+        if holes:
+            fitted = hoop.scaled(1 / traced.scale)
+            if seen is not None and apart < SOMEWHERE_ELSE:
+                ends_xy = ends_xy + ENDS_SAY * (seen - ends_xy)
+        elif seen is not None and _agrees(hoop, seen):
             ends_xy = seen  # a silhouette alone doesn't tell where they are
         hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
     head_deg = _head_deg(hoop, traced.rgb, solid)
@@ -213,21 +220,20 @@ def _ends_seen(clues: Clues, hoop: Hoop) -> Float64 | None:
     return _left_to_right(clues.contacts_xy, hoop)
 
 
+def _apart(ends: Float64, hoop: Hoop) -> float:
+    """How far contact points lie from a fit's, over the opening's length."""
+    return float(np.linalg.norm(ends - hoop.ends_xy, axis=1).max()) / (2 * hoop.outer * hoop.ratio)
+
+
 def _at_ends(
-    clues: Clues, seen: Float64, hoop: Hoop, outline: Float64, holes: list[Float64]
+    ends: Float64, elevation_deg: float | None, hoop: Hoop, outline: Float64, holes: list[Float64]
 ) -> Hoop | None:
-    """The hoop with the rim's ends as they were seen, where they lie elsewhere than those of a fit
-    in doubt, and this one is not much worse. The clearer they were seen, the worse it may be."""
-    apart = float(np.linalg.norm(seen - hoop.ends_xy, axis=1).max())
-    most = hoop.cost + FOR_DOUBT * (hoop.cost - DOUBTFUL_COST)
-    most += FOR_SCORE * (clues.contact_score - USUAL_ENDS)
-    if apart < ENDS_APART * 2 * hoop.outer * hoop.ratio or most < 0:
+    """The hoop with the rim's ends as they were seen, if there is one."""
+    fit = fit_hoop_to_anchors(outline, holes[0] if holes else None, ends, hoop)
+    if fit.cost > NO_HOOP_COST:
         return None
-    fit = fit_hoop_to_anchors(outline, holes[0] if holes else None, seen, hoop)
-    if fit.cost > min(most, NO_HOOP_COST):
-        return None
-    if clues.elevation_deg is not None:
-        seen_rad, off = np.deg2rad([clues.elevation_deg, OFF_ELEVATION_DEG])
+    if elevation_deg is not None:
+        seen_rad, off = np.deg2rad([elevation_deg, OFF_ELEVATION_DEG])
         if abs(fit.elevation_rad - seen_rad) > off:
             fit = replace(fit, elevation_rad=float(seen_rad))
     return fit
@@ -235,8 +241,7 @@ def _at_ends(
 
 def _agrees(hoop: Hoop, anchors: Float64) -> bool:
     """Whether a good fit only has to be moved a little to have these contact points."""
-    apart = float(np.linalg.norm(anchors - hoop.ends_xy, axis=1).max())
-    return hoop.cost < POOR_COST and apart < ANCHORS_APART * 2 * hoop.outer * hoop.ratio
+    return hoop.cost < POOR_COST and _apart(anchors, hoop) < ANCHORS_APART
 
 
 def _left_to_right(anchors: Float64, usual: Hoop | None) -> Float64:

@@ -32,7 +32,7 @@ _LEAST_GAIN, _MOST_GAIN = 1.25, 2.5
 """Gain of a channel from which light is clearly dim or coloured, and the largest that is given."""
 _MIN_CONTACT = 0.15
 """Score of a point below which there is none."""
-_POINT_APART, _PEAK = 3, 2
+_POINT_APART, _PEAK = 8, 2
 """Cells by which two points of one plane lie apart at least, and over which to each side a point's
 place is averaged."""
 _VIEWS: tuple[View, ...] = get_args(View)
@@ -62,7 +62,7 @@ class RingNetwork:
             part = self._around(seen, or_cut=True)
         whole = 0, 0, self.size, self.size
         mirrored = self._look_at(pixels, seen.part_around(whole, _CLOSER), mirrored=True)
-        return self._told(replace(seen, planes=seen.planes_with(mirrored)))
+        return self._told(seen, seen.mean_with(mirrored))
 
     def _around(self, seen: _Look, or_cut: bool = False) -> _Part | None:
         """The part of the photo with a ring that is small in what was seen, or that it cuts."""
@@ -87,25 +87,26 @@ class RingNetwork:
         planes, heat, whole = self._network.run(np.ascontiguousarray(square[:, ::way]))
         return _Look(photo_from_grid, planes[0, :, ::way], heat[0, :, ::way], whole[0])
 
-    def _told(self, seen: _Look) -> RingEvidence:
-        """What the network said, as evidence about the photo."""
+    def _told(self, first: _Look, both: _Look) -> RingEvidence:
+        """What the network said, as evidence about the photo; how clearly, as it did at first."""
         alpha, opening, front, rear, _ = (
-            np.ascontiguousarray(plane) for plane in seen.planes.transpose(2, 0, 1)
+            np.ascontiguousarray(plane) for plane in both.planes.transpose(2, 0, 1)
         )
-        contacts, scores = _peaks(seen.heat[..., 0], 2)
+        score = float(_peaks(first.heat[..., 0], 2)[1].min())
+        contacts, _ = _peaks(both.heat[..., 0], 2)
         cells_xy = contacts[contacts[:, 0].argsort()]
-        cell = self.size / len(seen.heat)
-        whole = seen.whole
+        cell = self.size / len(both.heat)
+        whole = first.whole
         return RingEvidence(
             alpha=alpha,
             opening=opening,
             front=front,
             rear=rear,
-            photo_from_grid=seen.photo_from_grid,
-            contacts_xy=seen.to_photo((cells_xy + 0.5) * cell - 0.5)
-            if scores.min() > _MIN_CONTACT
+            photo_from_grid=first.photo_from_grid,
+            contacts_xy=first.to_photo((cells_xy + 0.5) * cell - 0.5)
+            if score > _MIN_CONTACT
             else None,
-            contact_score=float(scores.min()),
+            contact_score=score,
             presence=_sigmoid(whole[0]),
             view=_VIEWS[int(np.argmax(whole[3:]))],
             view_score=_largest_share(whole[3:]),
@@ -131,20 +132,31 @@ class _Look:
         to = self.photo_from_grid
         return np.asarray(grid_xy @ to[:, :2].T + to[:, 2])
 
-    def planes_with(self, other: _Look) -> Float:
+    def mean_with(self, other: _Look) -> _Look:
         """The mean of both where the other one looked, too."""
-        other_from_photo = cv2.invertAffineTransform(other.photo_from_grid)
-        other_from_here = other_from_photo @ np.vstack([self.photo_from_grid, [0, 0, 1]])
-        size = self.planes.shape[1], self.planes.shape[0]
-        there = cv2.warpAffine(
-            np.ascontiguousarray(other.planes),
-            other_from_here,
-            size,
-            dst=self.planes.copy(),
+        return replace(
+            self,
+            planes=self._mean(self.planes, other.planes, other.photo_from_grid),
+            heat=self._mean(self.heat, other.heat, other.photo_from_grid),
+        )
+
+    def _mean(self, here: Float, there: Float, photo_from_there: Float64) -> Float:
+        """Of planes (c, c, n) with c cells along the grid, and of those of another look."""
+        cell = len(self.planes) / len(here)
+        grid_from_cells = np.array(
+            [[cell, 0, (cell - 1) / 2], [0, cell, (cell - 1) / 2], [0, 0, 1]]
+        )
+        photo_from_here = self.photo_from_grid @ grid_from_cells
+        there_from_photo = cv2.invertAffineTransform(photo_from_there @ grid_from_cells)
+        moved = cv2.warpAffine(
+            np.ascontiguousarray(there),
+            there_from_photo @ np.vstack([photo_from_here, [0, 0, 1]]),
+            here.shape[1::-1],
+            dst=here.copy(),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_TRANSPARENT,
         )
-        return np.asarray((self.planes + there) / 2, np.float32)
+        return np.asarray((here + moved) / 2, np.float32)
 
     def part_around(self, box: Roi, margin: float = _MARGIN) -> _Part:
         """The box, cells of the grid, and a margin around it, share of its long side."""
