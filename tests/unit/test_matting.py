@@ -86,6 +86,21 @@ def test_no_fringe_of_the_old_ground() -> None:
     assert np.percentile(cutout.rgb[edge].max(-1), 90) < 160
 
 
+@pytest.mark.parametrize(("quality", "least"), [(50, 0.9), (70, 0.95), (85, 0.98)])
+@pytest.mark.parametrize("colour", [GOLD, (150, 60, 40)])
+def test_colour_that_jpeg_smeared_over_the_ground_is_no_ring(
+    colour: tuple[int, int, int], quality: int, least: float
+) -> None:
+    picture, alpha = draw_hoop(plain_ground(), HOOP, colour)
+    coding = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    coding += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], coding)
+    cutout = found(cut(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1].copy()))
+    beside = (alpha < 5) & (cv2.dilate(alpha, np.ones((5, 5))) > 250)
+    assert (cutout.alpha[beside] < 51).mean() > least
+    assert iou(cutout.alpha, alpha) > 0.985
+
+
 def test_white_facet_enclosed_by_the_stone_is_ring() -> None:
     picture, alpha = draw_hoop(plain_ground(), HOOP)
     top = HOOP.points(HOOP.outer + 35, np.array([0.0]), 0.0)[0]

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from anello.imaging.arrays import Bytes, Float, Mask, Roi
-from anello.imaging.color import linear_to_srgb, srgb_to_linear
+from anello.imaging.color import REC709_LUMINANCE, linear_to_srgb, srgb_to_linear
 from anello.imaging.evidence import Clues, RingEvidence
 from anello.imaging.ground import connected_to, frame_mask
 from anello.imaging.masks import (
@@ -34,8 +34,17 @@ from anello.imaging.warp import crop
 SMALLEST = 400
 """Pixels of ring below which there is too little to see: a ring 40 px across."""
 
+CHROMA_COUNTS = 0.5
+"""Against lightness, along an edge: JPEG keeps half as much of it and smears it over both sides."""
+NOISE, OTHER_COLOUR = 0.06, 0.41
+"""Distance from the line between two colours, linear light, up to which a pixel's is noise, and
+from which it is wholly that of something else."""
 OPENING_RADIUS = 0.02
 """Smallest inscribed radius of the opening in a given matte, of the ring's size."""
+
+_COUNTED = (
+    CHROMA_COUNTS * np.eye(3) + (1 - CHROMA_COUNTS) * np.outer(REC709_LUMINANCE, np.ones(3))
+).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,14 +180,15 @@ def _unmix(
     nothing and the distance from the outline (``depth``, reduced px, positive inwards) decides.
     From ``ramp`` (reduced px) inwards all is ring; edges of thumbnails are the broader ones.
     """
-    line = ring - ground
+    line, at = ((to - ground) @ _COUNTED for to in (ring, seen))
     length2 = np.einsum("ij,ij->i", line, line)
-    along = np.einsum("ij,ij->i", seen - ground, line) / (length2 + np.float32(1e-6))
-    beside = seen - ground - along[:, None] * line
+    along = np.einsum("ij,ij->i", at, line) / (length2 + np.float32(1e-6))
+    beside = at - along[:, None] * line
     off = np.sqrt(np.einsum("ij,ij->i", beside, beside))
     by_place = np.clip(depth + np.float32(0.5), 0, 1)
     # What lies beside the line (dark edge lines, stones next to metal) is ring of another colour.
-    by_colour = np.clip(np.maximum(along, off / np.float32(0.35)), 0, 1)
+    other = (off - np.float32(NOISE)) / np.float32(OTHER_COLOUR - NOISE)
+    by_colour = np.clip(np.maximum(along, other), 0, 1)
     trust = length2 / (length2 + np.float32(0.15))
     mixed = trust * by_colour + (1 - trust) * by_place
     # A little inside, ground-coloured pixels are rather highlights than misses of the decision.

@@ -17,7 +17,6 @@ from anello.imaging.arrays import Bytes, Float64, Mask
 from anello.imaging.color import srgb_to_linear
 from anello.imaging.evidence import Clues
 from anello.imaging.hoop_fit import (
-    CLEAR_COST,
     POOR_COST,
     Hoop,
     fit_hoop,
@@ -56,9 +55,9 @@ DOUBTFUL_COST = 1.3
 """Cost of a hoop's fit (see ``Hoop.cost``) from which it is in doubt."""
 FAINT_ENDS = 0.24
 """Score below which the rim's ends as they were seen say nothing."""
-ELSEWHERE, SOMEWHERE_ELSE, ENDS_SAY = 0.06, 0.1, 0.4
-"""How much of the opening's length they lie off a fit's ends to say something else than one that is
-not clear; how far from one that is to be a mistake; and what they count for beside it if nearer."""
+UNCLEAR_COST, ELSEWHERE, SOMEWHERE_ELSE, ENDS_SAY = 0.8, 0.06, 0.1, 0.4
+"""Cost of a fit that gives way to them, and how much of the opening's length they lie off its own
+then; how far from another fit's they are a mistake; and what they count for beside it if nearer."""
 NO_HOOP_COST = 3.3
 """Cost of ends that no hoop has."""
 OFF_ELEVATION_DEG = 8.0
@@ -190,7 +189,7 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
     seen = _ends_seen(clues, hoop)
     apart = np.inf if seen is None else _apart(seen, hoop)
     fitted = at_ends = None
-    if seen is not None and hoop.cost > CLEAR_COST and apart > ELSEWHERE:
+    if seen is not None and hoop.cost > UNCLEAR_COST and apart > ELSEWHERE:
         at_ends = _at_ends(seen, clues.elevation_deg, hoop, traced.outline, holes)
     if at_ends is not None:
         hoop, ends_xy = _with_usual_metal(at_ends), at_ends.ends_xy
