@@ -43,7 +43,8 @@ class FolderStore:
                 path.unlink()
             except (FileNotFoundError, NotADirectoryError):
                 return
-            for folder in path.relative_to(self._folder).parents[:-1]:  # those that it leaves empty
+            # Those that it leaves empty; the first stays, for a put may be making one in it.
+            for folder in path.relative_to(self._folder).parents[:-2]:
                 try:
                     (self._folder / folder).rmdir()
                 except OSError:

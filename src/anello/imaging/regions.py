@@ -58,9 +58,9 @@ PATCH, SURE_GAP, SURE_METAL = 3.0, 0.65, 0.25
 """As ``BARE``, below which it belongs to a patch that may be a gap, as those next to edges ring a
 little; the probability of a gap above which a patch is one, and below which it is metal or stone.
 Between, each of its pixels is what it seems."""
-BESIDE_GROUND = 0.22
+BESIDE_GROUND = 0.15
 """Share of what is next to a patch that is seen ground, below which it is metal or stone, too, if
-that is likelier than a gap: a hole in a stone is worse than a gap left shut."""
+it is no gap for sure: a hole in a stone is worse than a gap left shut."""
 RIM = 2
 """How far round a gap pixels mix ground and metal, px of the reduced copy."""
 SPARKLE = 0.5, 1.4
@@ -167,7 +167,7 @@ def _ring_on_plain(
     ring = seen.log_odds(SEEN_AT_MOST) + cv2.blur(says, (3, 3)) > 0
     patches = find_patches(small, unlike < PATCH * ringing, seen)
     gap = tell_gaps(patches)
-    is_metal = gap < np.where(patches.beside_ground < BESIDE_GROUND, 0.5, SURE_METAL)
+    is_metal = gap < np.where(patches.beside_ground < BESIDE_GROUND, SURE_GAP, SURE_METAL)
     gaps, metal = (
         np.concatenate([[False], told])[patches.labels] for told in (gap > SURE_GAP, is_metal)
     )
