@@ -45,6 +45,7 @@ OPENING_RADIUS = 0.02
 _COUNTED = (
     CHROMA_COUNTS * np.eye(3) + (1 - CHROMA_COUNTS) * np.outer(REC709_LUMINANCE, np.ones(3))
 ).astype(np.float32)
+"""Draws linear light towards its luminance, for distances in which chroma counts so much."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

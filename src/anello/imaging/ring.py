@@ -187,10 +187,10 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
     confidence = float(np.clip(1.05 - 0.24 * hoop.cost, 0.05, 1.0)) * cutout.confidence
     warnings: tuple[str, ...] = () if holes else (GUESSED,)
     seen = _ends_seen(clues, hoop)
-    apart = np.inf if seen is None else _apart(seen, hoop)
-    fitted = at_ends = None
-    if seen is not None and hoop.cost > UNCLEAR_COST and apart > ELSEWHERE:
+    at_ends = None
+    if seen is not None and hoop.cost > UNCLEAR_COST and _apart(seen, hoop) > ELSEWHERE:
         at_ends = _at_ends(seen, clues.elevation_deg, hoop, traced.outline, holes)
+    fitted = hoop.scaled(1 / traced.scale) if holes and at_ends is None else None
     if at_ends is not None:
         hoop, ends_xy = _with_usual_metal(at_ends), at_ends.ends_xy
     elif hoop.cost > (NOT_ITS_OPENING if holes else POOR_COST):
@@ -199,13 +199,7 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
         if hoop.cost > POOR_COST:
             warnings += (UNCLEAR,)
         # Of the opening as it is seen, which its rounded edges make wider than the bore.
-        ends_xy = hoop.ends_xy
-        if holes:
-            fitted = hoop.scaled(1 / traced.scale)
-            if seen is not None and apart < SOMEWHERE_ELSE:
-                ends_xy = ends_xy + ENDS_SAY * (seen - ends_xy)
-        elif seen is not None and _agrees(hoop, seen):
-            ends_xy = seen  # a silhouette alone doesn't tell where they are
+        ends_xy = hoop.ends_xy if seen is None else _ends_by_both(hoop, seen, bool(holes))
         hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
     head_deg = _head_deg(hoop, traced.rgb, solid)
     shape = _shape(hoop, ends_xy, head_deg, traced.scale, confidence, warnings)
@@ -222,6 +216,15 @@ def _ends_seen(clues: Clues, hoop: Hoop) -> Float64 | None:
 def _apart(ends: Float64, hoop: Hoop) -> float:
     """How far contact points lie from a fit's, over the opening's length."""
     return float(np.linalg.norm(ends - hoop.ends_xy, axis=1).max()) / (2 * hoop.outer * hoop.ratio)
+
+
+def _ends_by_both(hoop: Hoop, seen: Float64, has_opening: bool) -> Float64:
+    """(2, 2) px, the contact points of a fit that heeds those that were seen near its own."""
+    fitted = hoop.ends_xy
+    if not has_opening:  # a silhouette alone doesn't tell where they are
+        return seen if _agrees(hoop, seen) else fitted
+    near = _apart(seen, hoop) < SOMEWHERE_ELSE
+    return fitted + ENDS_SAY * (seen - fitted) if near else fitted
 
 
 def _at_ends(

@@ -62,7 +62,8 @@ class RingNetwork:
             part = self._around(seen, or_cut=True)
         whole = 0, 0, self.size, self.size
         mirrored = self._look_at(pixels, seen.part_around(whole, _CLOSER), mirrored=True)
-        return self._told(seen, seen.mean_with(mirrored))
+        _, scores = _peaks(seen.heat[..., 0], 2)
+        return self._told(seen.mean_with(mirrored), float(scores.min()))
 
     def _around(self, seen: _Look, or_cut: bool = False) -> _Part | None:
         """The part of the photo with a ring that is small in what was seen, or that it cuts."""
@@ -87,26 +88,25 @@ class RingNetwork:
         planes, heat, whole = self._network.run(np.ascontiguousarray(square[:, ::way]))
         return _Look(photo_from_grid, planes[0, :, ::way], heat[0, :, ::way], whole[0])
 
-    def _told(self, first: _Look, both: _Look) -> RingEvidence:
-        """What the network said, as evidence about the photo; how clearly, as it did at first."""
+    def _told(self, seen: _Look, contact_score: float) -> RingEvidence:
+        """What the network said, as evidence about the photo."""
         alpha, opening, front, rear, _ = (
-            np.ascontiguousarray(plane) for plane in both.planes.transpose(2, 0, 1)
+            np.ascontiguousarray(plane) for plane in seen.planes.transpose(2, 0, 1)
         )
-        score = float(_peaks(first.heat[..., 0], 2)[1].min())
-        contacts, _ = _peaks(both.heat[..., 0], 2)
+        contacts, _ = _peaks(seen.heat[..., 0], 2)
         cells_xy = contacts[contacts[:, 0].argsort()]
-        cell = self.size / len(both.heat)
-        whole = first.whole
+        cell = self.size / len(seen.heat)
+        whole = seen.whole
         return RingEvidence(
             alpha=alpha,
             opening=opening,
             front=front,
             rear=rear,
-            photo_from_grid=first.photo_from_grid,
-            contacts_xy=first.to_photo((cells_xy + 0.5) * cell - 0.5)
-            if score > _MIN_CONTACT
+            photo_from_grid=seen.photo_from_grid,
+            contacts_xy=seen.to_photo((cells_xy + 0.5) * cell - 0.5)
+            if contact_score > _MIN_CONTACT
             else None,
-            contact_score=score,
+            contact_score=contact_score,
             presence=_sigmoid(whole[0]),
             view=_VIEWS[int(np.argmax(whole[3:]))],
             view_score=_largest_share(whole[3:]),
