@@ -36,7 +36,7 @@ from anello.imaging.shoulders import fit_shoulders
 from anello.imaging.skin_map import SkinMap, map_skin, skin_matte
 from anello.imaging.texture import Texture, make_texture
 from anello.imaging.turn import Layer, hand_from_ring, turn
-from anello.imaging.warp import crop, grown_roi, is_empty, joined, placed, shrunk
+from anello.imaging.warp import crop, downscaled, grown_roi, is_empty, joined, placed
 from anello.imaging.worn_rings import Span, find_worn
 from anello.models import Models
 from anello.models.ring_network import RingNetwork
@@ -387,7 +387,7 @@ def _overview(pixels: Bytes) -> Float:
     height, width = pixels.shape[:2]
     scale = min(1.0, OVERVIEW_PX / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return srgb_to_linear(shrunk(pixels, size))
+    return srgb_to_linear(downscaled(pixels, size))
 
 
 def _close_up(cutout: Cutout) -> tuple[Cutout, tuple[float, float], float]:

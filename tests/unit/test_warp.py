@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from anello.imaging.warp import crop, grown_roi, is_empty, joined, placed, resampled, shrunk
+from anello.imaging.warp import crop, downscaled, grown_roi, is_empty, joined, placed, resampled
 
 
 def test_a_region_grows_within_the_photo() -> None:
@@ -46,19 +46,19 @@ def test_a_reduced_field_is_read_back_where_it_was():
 @pytest.mark.parametrize(
     ("have", "size"), [((640, 480), (160, 120)), ((640, 480), (149, 112)), ((1001, 333), (97, 41))]
 )
-def test_a_shrunk_copy_lies_where_the_picture_lay(
+def test_a_downscaled_copy_lies_where_the_picture_lay(
     have: tuple[int, int], size: tuple[int, int]
 ) -> None:
     across, down = (np.arange(side) * 200 / side + 20 for side in have)
     picture = np.round(np.dstack(np.broadcast_arrays(across, down[:, None], 100.0)))
-    small = shrunk(picture.astype(np.uint8), size)
+    small = downscaled(picture.astype(np.uint8), size)
     assert small.shape == (size[1], size[0], 3)
     columns, rows = ((np.arange(n) + 0.5) / n * 200 + 20 for n in size)
     assert np.abs(small[..., 0] - columns)[:, 1:-1].max() < 1.3
     assert np.abs(small[..., 1] - rows[:, None])[1:-1].max() < 1.3
 
 
-def test_a_shrunk_copy_is_the_mean_of_what_it_shows() -> None:
+def test_a_downscaled_copy_is_the_mean_of_what_it_shows() -> None:
     picture = np.random.default_rng(3).integers(0, 256, (96, 128, 3)).astype(np.uint8)
     means = picture.reshape(12, 8, 16, 8, 3).mean((1, 3))
-    assert np.abs(shrunk(picture, (16, 12)) - means).max() <= 1.5  # rounded at each halving
+    assert np.abs(downscaled(picture, (16, 12)) - means).max() <= 1.5  # rounded at each halving

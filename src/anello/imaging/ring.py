@@ -25,7 +25,7 @@ from anello.imaging.hoop_fit import (
     outline_of,
 )
 from anello.imaging.matting import Cutout
-from anello.imaging.warp import shrunk
+from anello.imaging.warp import downscaled
 
 ViewClass = Literal["three_quarter", "face", "top", "side"]
 
@@ -285,7 +285,7 @@ def _traced(cutout: Cutout) -> _Traced | None:
     rgb, alpha = cutout.rgb, cutout.alpha
     if scale < 1:
         size = (round(alpha.shape[1] * scale), round(alpha.shape[0] * scale))
-        rgb, alpha = shrunk(rgb, size), shrunk(alpha, size)
+        rgb, alpha = downscaled(rgb, size), downscaled(alpha, size)
     solid = alpha > 127
     outline = outline_of(solid) if solid.any() else None
     if outline is None:
@@ -298,7 +298,7 @@ def _traced(cutout: Cutout) -> _Traced | None:
 def _holes(opening: Mask, solid: Mask) -> list[Float64]:
     """Outlines of what may be the hoop's hole."""
     height, width = solid.shape
-    near = shrunk(255 * opening.astype(np.uint8), (width, height))
+    near = downscaled(255 * opening.astype(np.uint8), (width, height))
     hole = cv2.dilate(near, np.ones((3, 3), np.uint8)) > 127
     hole &= ~solid
     candidates = [outline_of(hole), _outline_of_all_enclosed(solid, int(np.count_nonzero(hole)))]

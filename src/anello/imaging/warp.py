@@ -50,7 +50,7 @@ def crop(values: NDArray[T], roi: Roi, outer: Roi | None = None) -> NDArray[T]:
     return values[roi[1] - top : roi[3] - top, roi[0] - left : roi[2] - left]
 
 
-def shrunk(pixels: Bytes, size: tuple[int, int]) -> Bytes:
+def downscaled(pixels: Bytes, size: tuple[int, int]) -> Bytes:
     """An 8-bit copy of that width and height, no larger: halved while that is exact, then bilinear.
     To measure on: means over areas that end within pixels are smoother and take ten times as long.
     """

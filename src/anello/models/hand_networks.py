@@ -19,7 +19,7 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes, Float64
 from anello.imaging.hand import Hand, measure_evidence
-from anello.imaging.warp import shrunk
+from anello.imaging.warp import downscaled
 from anello.models.interpreter import Network
 
 PALM_SIZE = 192
@@ -296,7 +296,7 @@ def _shrunk(pixels: Bytes, long_side: int) -> _View:
         return _View("plain", pixels, 1.0, np.zeros(2))
     size = (max(1, round(width / step)), max(1, round(height / step)))
     scale = width / size[0]
-    return _View("plain", shrunk(pixels, size), scale, np.full(2, (scale - 1) / 2))
+    return _View("plain", downscaled(pixels, size), scale, np.full(2, (scale - 1) / 2))
 
 
 def _views(pixels: Bytes, copy: _View) -> Iterator[_View]:
