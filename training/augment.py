@@ -105,16 +105,17 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     return sample if again is None else _doubled(sample, alpha, again)
 
 
-def with_gaps(item: Item, rng: Random) -> tuple[Picture, Array]:
-    """(s, s, 3) a shop's photo of the ring, mostly on white and often with gaps, and its (s, s)
-    coverage."""
+def with_gaps(item: Item, rng: Random) -> tuple[Picture, Array, Array]:
+    """(s, s, 3) a shop's photo of the ring, mostly on white and often with gaps; its (s, s)
+    coverage; and its contact points, (n, 2) px."""
     size = int(rng.choice([240, 320, 448, 600], p=[0.2, 0.3, 0.3, 0.2]))
     offset, turn = rng.uniform(-0.03, 0.03, 2), rng.normal(0, 15)
     place = _framed(item, size, rng.uniform(0.6, 0.92), offset, turn, bool(rng.random() < 0.5))
     alpha = _warped(item.alpha, place, size).astype(np.float32) / 255
+    contacts = _moved(item.contacts_xy, place)
     if rng.random() < 0.2:
         linear = _to_linear(_warped(item.rgb, place, size, cv2.BORDER_REPLICATE))
-        return photographed(linear, rng), alpha
+        return photographed(linear, rng), alpha, contacts
     colours = _colours(item, place, size, 0.4, rng)
     ring = _recoloured(colours, rng) if rng.random() < 0.7 else _to_linear(colours)
     kind = rng.random()
@@ -127,7 +128,7 @@ def with_gaps(item: Item, rng: Random) -> tuple[Picture, Array]:
     ground, plain = np.ones((size, size, 3), np.float32), rng.random() < 0.7
     while not plain:
         ground, plain = _ground(size, rng)
-    return photographed(_laid_on(ground, True, ring, alpha, rng), rng), alpha
+    return photographed(_laid_on(ground, True, ring, alpha, rng), rng), alpha, contacts
 
 
 def recomposed(item: Item, rng: Random) -> Array:

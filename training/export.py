@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from contact_network import ContactNetwork
 from network import GLOBALS, HEAT_PLANES, PLANES, SIZE, RingNetwork, SameConv
 from patch_network import PatchNetwork
 from torch import fx, nn
@@ -55,9 +56,16 @@ class _WithProbability(_WithProbabilities):
         return (torch.sigmoid(self.network(x)),)
 
 
+class _WithLogits(_WithProbabilities):
+    """The contact network; which of all cells it is, its logits tell together."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (self.network(x),)
+
+
 def _with_probabilities(network: nn.Module) -> _WithProbabilities:
-    kind = _WithProbability if isinstance(network, PatchNetwork) else _WithProbabilities
-    return kind(network)
+    kinds = {PatchNetwork: _WithProbability, ContactNetwork: _WithLogits}
+    return kinds.get(type(network), _WithProbabilities)(network)
 
 
 class _Tracer(fx.Tracer):

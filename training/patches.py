@@ -51,7 +51,7 @@ def write_patches(network: RingNetwork, shard: Path, out: Path) -> None:
     for k, item in enumerate(read_shard(shard)):
         for photo in range(PHOTOS if item.has_ring else 0):
             rng = np.random.default_rng((SEED, int(shard.stem[-5:]), k, photo))
-            rgb, alpha = with_gaps(item, rng)
+            rgb, alpha, _ = with_gaps(item, rng)
             asked = asked_about(network, rgb, alpha)
             if asked is None:
                 continue

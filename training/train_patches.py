@@ -7,9 +7,6 @@ writes the network for the runtime.
 from __future__ import annotations
 
 import argparse
-import copy
-import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +15,18 @@ import torch
 from data import CACHE
 from export import differences, to_tflite
 from patch_network import CHANNELS, WINDOW, PatchNetwork
-from torch import Tensor
+from teach import taught
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 SEED = 20
-BATCH, STEPS, RATE, DECAY = 192, 4000, 2e-3, 2e-3
-WARM_STEPS, AVERAGE = 100, 0.995
+BATCH, STEPS, AVERAGE = 192, 4000, 0.995
 MIXED = 0.35, 0.65
 """Mean coverage of patches that are neither gap nor metal: nothing is learned from those."""
 LARGE = 400
 """Area, px, from which a patch is no heavier; below, its weight goes with its width."""
 OTHER_COLOURS = 0.3
 """Share of steps with red, green and blue changed about."""
-SAVE_S, VALIDATE_S = 120.0, 180.0
 TOLERANCE = 0.02
 """Largest difference of the written network's probabilities, with 16-bit weights."""
 
@@ -64,38 +60,15 @@ def main() -> None:
     learned, validation = (
         Windows(options.cache, f"patches-{split}-*.npz") for split in ("shard", "val")
     )
-    network = PatchNetwork().to(memory_format=torch.channels_last)
-    average = copy.deepcopy(network).eval()
-    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
-    kept, step = options.cache / "patches.pt", 0
-    if kept.exists():
-        saved = torch.load(kept, weights_only=True)
-        network.load_state_dict(saved["network"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        step = saved["step"]
-    print(f"{len(learned.gap)} patches, {learned.gap.mean():.2f} of them gaps, step {step}")
-    saved_at = validated_at = time.monotonic()
-    losses: list[float] = []
-    while step < STEPS:
-        losses.append(train_step(network, optimizer, learned, step))
-        step += 1
-        share = min(AVERAGE, (1 + step) / (10 + step))
-        with torch.no_grad():
-            new = network.state_dict()
-            for name, value in average.state_dict().items():
-                value.lerp_(new[name], 1 - share) if value.is_floating_point() else value.copy_(
-                    new[name]
-                )
-        now = time.monotonic()
-        if now - saved_at > SAVE_S or step == STEPS:
-            state = {"network": network, "average": average, "optimizer": optimizer}
-            torch.save({k: v.state_dict() for k, v in state.items()} | {"step": step}, kept)
-            saved_at = now
-        if now - validated_at > VALIDATE_S or step == STEPS:
-            loss = float(np.mean(losses[-200:]))
-            print(f"step {step} loss {loss:.3f} {validate(average, validation)}", flush=True)
-            validated_at = now
+    print(f"{len(learned.gap)} patches, {learned.gap.mean():.2f} of them gaps")
+    average = taught(
+        PatchNetwork(),
+        lambda network, step: loss_of(network, learned, step),
+        lambda network: validate(network, validation),
+        options.cache / "patches.pt",
+        STEPS,
+        AVERAGE,
+    )
     model = to_tflite(average, WINDOW, CHANNELS)
     off = max(differences(model, average, list(validation.windows[:64])))
     if off > TOLERANCE:
@@ -103,14 +76,9 @@ def main() -> None:
     options.out.write_bytes(model)
 
 
-def train_step(
-    network: PatchNetwork, optimizer: torch.optim.Optimizer, learned: Windows, step: int
-) -> float:
-    """One step on windows turned, mirrored and in other colours; gives the loss."""
+def loss_of(network: nn.Module, learned: Windows, step: int) -> Tensor:
+    """Of windows turned, mirrored and in other colours."""
     rng = np.random.default_rng((SEED, step))
-    fallen = 0.5 * (1 + math.cos(math.pi * step / STEPS))
-    for group in optimizer.param_groups:
-        group["lr"] = RATE * min(1.0, (step + 1) / WARM_STEPS) * (0.01 + 0.99 * fallen)
     x, gap, weight = learned.picked(rng.integers(0, len(learned.gap), BATCH))
     x = torch.rot90(x, int(rng.integers(4)), (2, 3))
     if rng.random() < 0.5:
@@ -118,18 +86,13 @@ def train_step(
     if rng.random() < OTHER_COLOURS:
         order = rng.permutation(3)
         x[:, :3], x[:, 7:10] = x[:, order], x[:, 7 + order]
-    network.train()
     logits = network(x.contiguous(memory_format=torch.channels_last))[:, 0]
     each = F.binary_cross_entropy_with_logits(logits, gap, reduction="none")
-    loss = (each * weight).sum() / weight.sum()
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item()
+    return (each * weight).sum() / weight.sum()
 
 
 @torch.no_grad()
-def validate(network: PatchNetwork, validation: Windows) -> str:
+def validate(network: nn.Module, validation: Windows) -> str:
     """Of patches of designs never trained on: share of their area that is told right, beside what
     the ring network's mean coverage tells; gaps found, and how many that are told are gaps."""
     told = []

@@ -299,7 +299,7 @@ def test_ends_near_those_of_a_good_fit_have_a_say(score: float, believed: bool) 
     assert np.abs(fitted - hoop.contact_xy).max() < 0.01 * 2 * hoop.inner
     found = ends_of(cutout, Clues(hoop.contact_xy + off, score))
     share = (found - fitted)[off != 0] / (hoop.contact_xy + off - fitted)[off != 0]
-    assert np.allclose(share, 0.4 if believed else 0, atol=0.01)
+    assert np.allclose(share, 0.5 if believed else 0, atol=0.01)
 
 
 @pytest.mark.parametrize(("score", "believed"), [(0.4, True), (0.2, False)])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from anello.imaging.evidence import RingEvidence
+from anello.imaging.warp import sampled
 from anello.models import load_ring_network
-from anello.models.ring_network import RingNetwork, _sampled
+from anello.models.ring_network import RingNetwork
 
 SCENES = Path(__file__).parent.parent / "scenes" / "rings"
 NAMES = ("solitaire_on_white", "slim_band", "halo")
@@ -86,29 +87,6 @@ def test_pictures_of_any_shape_end_well(shape: tuple[int, ...]) -> None:
     assert not load_ring_network().look(np.full(shape, 200, np.uint8)).shows_ring
 
 
-@pytest.mark.parametrize(("shift", "column"), [(-5000.0, 0), (5000.0, -1)])
-def test_a_look_beyond_the_photo_shows_its_border(shift: float, column: int) -> None:
-    picture = read("halo")[0]
-    grid = np.array([[3.0, 0, shift], [0, 3.0, 0]])
-    seen = _sampled(picture, grid, 256)
-    border = cv2.resize(picture[:, [column]], (1, len(picture) // 3), interpolation=cv2.INTER_AREA)
-    inside = slice(2, len(border) - 2)
-    off = seen[inside].astype(int) - border[inside]
-    assert np.abs(off).max() <= 8
-
-
-@pytest.mark.parametrize("scale", [0.7, 1.6, 2.0, 3.3, 4.6])
-def test_a_look_shows_the_photo_where_its_grid_lies(scale: float) -> None:
-    x, y = np.meshgrid(np.arange(120), np.arange(110))
-    slopes = np.stack([2 * x, 2 * y, x + y], -1).astype(np.uint8)
-    photo_from_grid = np.array([[scale, 0, 21.3], [0, scale, 12.8]])
-    size = int(80 / scale)
-    seen = _sampled(slopes, photo_from_grid, size) / 2.0
-    there = scale * np.arange(size)
-    for off in (seen[0, :, 0] - (there + 21.3), seen[:, 0, 1] - (there + 12.8)):
-        assert np.abs(off[3:-3]).max() <= 0.3  # 8 bits: 0.25
-
-
 class Echo:
     """A network that sees a picture's colours, and ends where it isn't red; counts its looks."""
 
@@ -129,9 +107,10 @@ def test_what_is_seen_in_the_mirror_lies_where_it_is(size: tuple[int, int]) -> N
     photo = (255 * np.dstack(waves)).astype(np.uint8)
     network = RingNetwork()
     network._network = echo = Echo()  # type: ignore[assignment]
+    network._closer_contacts = lambda _, contacts_xy: contacts_xy
     evidence = network.look(photo)
     assert echo.looks == 2
-    seen = _sampled(photo, evidence.photo_from_grid, network.size) / 255.0
+    seen = sampled(photo, evidence.photo_from_grid, network.size) / 255.0
     for k, plane in enumerate((evidence.alpha, evidence.opening, evidence.front)):
         off = np.abs(plane - seen[..., k])
         assert off.max() < 0.02
@@ -148,6 +127,7 @@ def test_the_ends_are_where_both_looks_saw_them_and_never_twice_the_same() -> No
         photo[..., 0] = np.minimum(photo[..., 0], 255 - spot)
     network = RingNetwork()
     network._network = Echo()  # type: ignore[assignment]
+    network._closer_contacts = lambda _, contacts_xy: contacts_xy
     evidence = network.look(photo)
     assert evidence.contacts_xy is not None
     cell = evidence.photo_from_grid[0, 0] * network.size / 80

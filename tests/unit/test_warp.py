@@ -4,7 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from anello.imaging.warp import crop, downscaled, grown_roi, is_empty, joined, placed, resampled
+from anello.imaging.warp import (
+    crop,
+    downscaled,
+    grown_roi,
+    is_empty,
+    joined,
+    placed,
+    resampled,
+    sampled,
+)
 
 
 def test_a_region_grows_within_the_photo() -> None:
@@ -62,3 +71,28 @@ def test_a_downscaled_copy_is_the_mean_of_what_it_shows() -> None:
     picture = np.random.default_rng(3).integers(0, 256, (96, 128, 3)).astype(np.uint8)
     means = picture.reshape(12, 8, 16, 8, 3).mean((1, 3))
     assert np.abs(downscaled(picture, (16, 12)) - means).max() <= 1.5  # rounded at each halving
+
+
+@pytest.mark.parametrize(("shift", "column"), [(-5000.0, 0), (5000.0, -1)])
+def test_beyond_the_photo_a_grid_shows_its_border(shift: float, column: int) -> None:
+    photo = cv2.resize(np.random.default_rng(2).integers(0, 256, (9, 12, 3), np.uint8), (480, 360))
+    seen = sampled(photo, np.array([[3.0, 0, shift], [0, 3.0, 0]]), 256)
+    border = cv2.resize(photo[:, [column]], (1, len(photo) // 3), interpolation=cv2.INTER_AREA)
+    inside = slice(2, len(border) - 2)
+    assert np.abs(seen[inside].astype(int) - border[inside]).max() <= 8
+
+
+@pytest.mark.parametrize("turn_deg", [0.0, 33.0, 180.0, -100.0])
+@pytest.mark.parametrize("scale", [0.7, 1.6, 2.0, 3.3, 4.6])
+def test_a_grid_shows_the_photo_where_it_lies(scale: float, turn_deg: float) -> None:
+    x, y = np.meshgrid(np.arange(120), np.arange(110))
+    slopes = np.stack([2 * x, 2 * y, x + y], -1).astype(np.uint8)
+    size = int(60 / scale)
+    turn = np.deg2rad(turn_deg)
+    across, down = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    first = np.array([60.3, 54.8]) - (across + down) * (size - 1) / 2
+    seen = sampled(slopes, np.column_stack([across, down, first]), size) / 2.0
+    columns, rows = np.meshgrid(np.arange(size), np.arange(size))
+    there = first + columns[..., None] * across + rows[..., None] * down
+    off = seen[..., :2] - there
+    assert np.abs(off[3:-3, 3:-3]).max() <= 0.3  # 8 bits: 0.25

@@ -55,7 +55,7 @@ DOUBTFUL_COST = 1.3
 """Cost of a hoop's fit (see ``Hoop.cost``) from which it is in doubt."""
 FAINT_ENDS = 0.24
 """Score below which the rim's ends as they were seen say nothing."""
-UNCLEAR_COST, ELSEWHERE, SOMEWHERE_ELSE, ENDS_SAY = 0.8, 0.06, 0.1, 0.4
+UNCLEAR_COST, ELSEWHERE, SOMEWHERE_ELSE, ENDS_SAY = 0.8, 0.06, 0.1, 0.5
 """Cost of a fit that gives way to them, and how much of the opening's length they lie off its own
 then; how far from another fit's they are a mistake; and what they count for beside it if nearer."""
 NO_HOOP_COST = 3.3

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from anello.imaging.arrays import Bytes, Float, Roi
+from anello.imaging.arrays import Bytes, Float, Float64, Roi
 
 T = TypeVar("T", bound=np.generic)
 
@@ -64,6 +64,39 @@ def downscaled(pixels: Bytes, size: tuple[int, int]) -> Bytes:
     far = pixels.shape[1] > 2 * width or pixels.shape[0] > 2 * height
     way = cv2.INTER_AREA if far else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
+
+
+def sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
+    """The photo under a square grid of (size, size), as means of as many whole pixels as it is
+    finer; continued at its borders. photo_from_grid : (2, 3), turned, scaled and moved."""
+    scale = float(np.hypot(*photo_from_grid[:, 0]))
+    part_from_grid = photo_from_grid.copy()
+    if round(scale) > 1:
+        corners = np.array([[0, 0, size - 1, size - 1], [0, size - 1, 0, size - 1], [1, 1, 1, 1]])
+        reached = photo_from_grid @ corners
+        # At least the border, which goes on beyond the photo.
+        last = np.array([pixels.shape[1] - 1, pixels.shape[0] - 1])
+        x0, y0 = np.clip(np.floor(reached.min(1) - scale), 0, last).astype(int)
+        x1, y1 = np.clip(np.ceil(reached.max(1) + scale), 0, last).astype(int) + 1
+        pixels = pixels[y0:y1, x0:x1]
+        part_from_grid[:, 2] -= x0, y0
+        # Means of separate pixels first: those of all neighbours take long where there are many.
+        step = min(max(round(scale) // 2, 1), *pixels.shape[:2])
+        if step > 1:
+            size_of_means = pixels.shape[1] // step, pixels.shape[0] // step
+            whole = pixels[: size_of_means[1] * step, : size_of_means[0] * step]
+            pixels = np.asarray(cv2.resize(whole, size_of_means, interpolation=cv2.INTER_AREA))
+            part_from_grid[:, 2] += 0.5 - 0.5 * step
+            part_from_grid /= step
+        beside = max(1, round(scale / step))
+        pixels = cv2.blur(pixels, (beside, beside), borderType=cv2.BORDER_REPLICATE)
+        # OpenCV writes the mean of an even number of pixels half a pixel after their middle.
+        part_from_grid[:, 2] += 0.5 * (beside % 2 == 0)
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    square = cv2.warpAffine(
+        pixels, part_from_grid, (size, size), flags=way, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(square, np.uint8)
 
 
 def resampled(values: Float, roi: Roi, wanted: Roi, size: tuple[int, int] | None = None) -> Float:

@@ -14,6 +14,8 @@ import numpy as np
 
 from anello.imaging.arrays import Bytes, Float, Float64, Roi
 from anello.imaging.evidence import RingEvidence, View, main_box
+from anello.imaging.warp import sampled
+from anello.models.contact_network import ContactNetwork
 from anello.models.interpreter import Network
 from anello.models.patch_network import PatchNetwork
 
@@ -48,6 +50,7 @@ class RingNetwork:
         self._network = Network(path)
         self.size = self._network.input_side
         self.tell_gaps = PatchNetwork().tell_gaps
+        self._closer_contacts = ContactNetwork().look
 
     def look(self, pixels: Bytes) -> RingEvidence:
         """What there is in an (h, w, 3) sRGB photo: closer where the ring is small, and farther
@@ -63,7 +66,10 @@ class RingNetwork:
         whole = 0, 0, self.size, self.size
         mirrored = self._look_at(pixels, seen.part_around(whole, _CLOSER), mirrored=True)
         _, scores = _peaks(seen.heat[..., 0], 2)
-        return self._told(seen.mean_with(mirrored), float(scores.min()))
+        told = self._told(seen.mean_with(mirrored), float(scores.min()))
+        if told.contacts_xy is None:
+            return told
+        return replace(told, contacts_xy=self._closer_contacts(pixels, told.contacts_xy))
 
     def _around(self, seen: _Look, or_cut: bool = False) -> _Part | None:
         """The part of the photo with a ring that is small in what was seen, or that it cuts."""
@@ -83,7 +89,7 @@ class RingNetwork:
         middle = np.array([x0 + x1 - 1, y0 + y1 - 1]) / 2
         photo_from_grid = np.array([[scale, 0, 0], [0, scale, 0]], np.float64)
         photo_from_grid[:, 2] = middle - scale * (size - 1) / 2
-        square = _balanced(_sampled(pixels, photo_from_grid, size))
+        square = _balanced(sampled(pixels, photo_from_grid, size))
         way = -1 if mirrored else 1
         planes, heat, whole = self._network.run(np.ascontiguousarray(square[:, ::way]))
         return _Look(photo_from_grid, planes[0, :, ::way], heat[0, :, ::way], whole[0])
@@ -164,28 +170,6 @@ class _Look:
         beside = margin * float((high - low).max())
         (x0, y0), (x1, y1) = low - beside + 0.5, high + beside + 0.5
         return float(x0), float(y0), float(x1), float(y1)
-
-
-def _sampled(pixels: Bytes, photo_from_grid: Float64, size: int) -> Bytes:
-    """The photo under the grid, as means of as many whole pixels as it is finer; continued at its
-    borders."""
-    scale, first = float(photo_from_grid[0, 0]), photo_from_grid[:, 2]
-    part_from_grid = photo_from_grid
-    beside = max(1, round(scale))
-    if beside > 1:
-        # At least the border, which goes on beyond the photo.
-        last = np.array([pixels.shape[1] - 1, pixels.shape[0] - 1])
-        x0, y0 = np.clip(np.floor(first - scale), 0, last).astype(int)
-        x1, y1 = np.clip(np.ceil(first + scale * size), 0, last).astype(int) + 1
-        pixels = cv2.blur(pixels[y0:y1, x0:x1], (beside, beside), borderType=cv2.BORDER_REPLICATE)
-        part_from_grid = photo_from_grid.copy()
-        # OpenCV writes the mean of an even number of pixels half a pixel after their middle.
-        part_from_grid[:, 2] += 0.5 * (beside % 2 == 0) - np.array([x0, y0])
-    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    square = cv2.warpAffine(
-        pixels, part_from_grid, (size, size), flags=way, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(square, np.uint8)
 
 
 def _balanced(square: Bytes) -> Bytes:
