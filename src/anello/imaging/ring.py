@@ -55,9 +55,9 @@ DOUBTFUL_COST = 1.3
 """Cost of a hoop's fit (see ``Hoop.cost``) from which it is in doubt."""
 FAINT_ENDS = 0.24
 """Score below which the rim's ends as they were seen say nothing."""
-UNCLEAR_COST, ELSEWHERE, SOMEWHERE_ELSE, ENDS_SAY = 0.8, 0.06, 0.1, 0.5
-"""Cost of a fit that gives way to them, and how much of the opening's length they lie off its own
-then; how far from another fit's they are a mistake; and what they count for beside it if nearer."""
+ELSEWHERE, ENDS_SAY = 0.06, 0.5
+"""Distance from a fit's contact points, over the opening's length, from which the fit gives way to
+those that were seen; and what they count for beside it if they are nearer."""
 NO_HOOP_COST = 3.3
 """Cost of ends that no hoop has."""
 OFF_ELEVATION_DEG = 8.0
@@ -188,7 +188,7 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
     warnings: tuple[str, ...] = () if holes else (GUESSED,)
     seen = _ends_seen(clues, hoop)
     at_ends = None
-    if seen is not None and hoop.cost > UNCLEAR_COST and _apart(seen, hoop) > ELSEWHERE:
+    if seen is not None and _apart(seen, hoop) > ELSEWHERE:
         at_ends = _at_ends(seen, clues.elevation_deg, hoop, traced.outline, holes)
     fitted = hoop.scaled(1 / traced.scale) if holes and at_ends is None else None
     if at_ends is not None:
@@ -223,7 +223,7 @@ def _ends_by_both(hoop: Hoop, seen: Float64, has_opening: bool) -> Float64:
     fitted = hoop.ends_xy
     if not has_opening:  # a silhouette alone doesn't tell where they are
         return seen if _agrees(hoop, seen) else fitted
-    near = _apart(seen, hoop) < SOMEWHERE_ELSE
+    near = _apart(seen, hoop) <= ELSEWHERE
     return fitted + ENDS_SAY * (seen - fitted) if near else fitted
 
 
