@@ -302,6 +302,48 @@ def test_ends_near_those_of_a_good_fit_have_a_say(score: float, believed: bool) 
     assert np.allclose(share, 0.5 if believed else 0, atol=0.01)
 
 
+def closed_hoop(turned_over: bool) -> tuple[DrawnHoop, Cutout]:
+    """A hoop through which nothing is seen, with something large that stands out of it."""
+    hoop = DrawnHoop(rotation_deg=140 if turned_over else -30, elevation_deg=25, width=40)
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    outside, _ = cv2.findContours(alpha, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    head = np.round(hoop.points(1.35 * hoop.outer, np.array([0.0]), 0.0)[0]).astype(int)
+    for layer, paint in ((alpha, 255), (picture, (150, 20, 40))):
+        cv2.drawContours(layer, outside, -1, paint, -1)
+        cv2.circle(layer, head.tolist(), 70, paint, -1)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    return hoop, cutout
+
+
+@pytest.mark.parametrize("turned_over", [False, True])
+def test_where_outlines_tell_no_hoop_the_ends_that_were_seen_do(turned_over: bool) -> None:
+    hoop, cutout = closed_hoop(turned_over)
+    assert cutout.opening is None
+    clues = Clues(hoop.contact_xy, 0.4, hoop.elevation_deg)
+    shape = fit_ring(replace(cutout, clues=clues))
+    assert shape is not None
+    assert shape.contact_xy is not None
+    order = shape.contact_xy[:, 0].argsort(), hoop.contact_xy[:, 0].argsort()
+    assert shape.contact_xy[order[0]] == pytest.approx(hoop.contact_xy[order[1]], abs=1)
+    assert np.cos(np.deg2rad(shape.rotation_deg - hoop.rotation_deg)) > 0.99
+    assert shape.elevation_deg == pytest.approx(hoop.elevation_deg, abs=8.0)
+    assert shape.warnings
+    blind = fit_ring(replace(cutout, clues=None))
+    assert blind is not None
+    assert blind.view == "top"
+
+
+@pytest.mark.parametrize(("score", "elevation_deg"), [(0.2, 25.0), (0.4, 6.0), (0.4, None)])
+def test_faint_ends_or_a_view_from_above_tell_none(
+    score: float, elevation_deg: float | None
+) -> None:
+    hoop, cutout = closed_hoop(turned_over=False)
+    shape = fit_ring(replace(cutout, clues=Clues(hoop.contact_xy, score, elevation_deg)))
+    assert shape is not None
+    assert shape.view == "top"
+
+
 @pytest.mark.parametrize(("score", "believed"), [(0.4, True), (0.2, False)])
 def test_where_no_opening_is_seen_its_ends_are_those_that_were(
     score: float, believed: bool

@@ -60,6 +60,10 @@ ELSEWHERE, ENDS_SAY = 0.06, 0.5
 those that were seen; and what they count for beside it if they are nearer."""
 NO_HOOP_COST = 3.3
 """Cost of ends that no hoop has."""
+FROM_ABOVE_DEG = 10.0
+"""Elevation up to which a ring without an opening is seen from above its head."""
+ENDS_ALONE = 0.5
+"""Confidence in a hoop that only its ends tell."""
 OFF_ELEVATION_DEG = 8.0
 """How far such a fit's elevation may lie from the one that was seen, which is off by 4 degrees."""
 NOT_ITS_OPENING = 2.5
@@ -153,8 +157,8 @@ def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None
     found = _fit(traced)
     if anchors is not None:
         return _by_anchors(traced, found, np.asarray(anchors, np.float64).reshape(2, 2), cutout)
-    if found is None:
-        return _without_opening(traced.solid, traced.scale)
+    if found is None or (not traced.holes and found.cost > POOR_COST):
+        return _by_ends(traced, cutout) or _without_opening(traced.solid, traced.scale)
     return _by_outlines(traced, found, cutout)
 
 
@@ -193,7 +197,7 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
     fitted = hoop.scaled(1 / traced.scale) if holes and at_ends is None else None
     if at_ends is not None:
         hoop, ends_xy = _with_usual_metal(at_ends), at_ends.ends_xy
-    elif hoop.cost > (NOT_ITS_OPENING if holes else POOR_COST):
+    elif hoop.cost > NOT_ITS_OPENING:
         return _without_opening(solid, traced.scale)
     else:
         if hoop.cost > POOR_COST:
@@ -206,7 +210,28 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
     return replace(shape, fitted=fitted)
 
 
-def _ends_seen(clues: Clues, hoop: Hoop) -> Float64 | None:
+def _by_ends(traced: _Traced, cutout: Cutout) -> RingShape | None:
+    """The hoop with the rim's ends as they were seen, where outlines tell none; None if it fits
+    them badly, or the ring was seen from above."""
+    clues = traced.clues
+    seen = _ends_seen(clues, None)
+    if seen is None or clues.elevation_deg is None or clues.elevation_deg < FROM_ABOVE_DEG:
+        return None
+    # Either side of them may be up.
+    tried = [
+        _at_ends(ends, clues.elevation_deg, None, traced.outline, traced.holes)
+        for ends in (seen, seen[::-1])
+    ]
+    fair = [hoop for hoop in tried if hoop is not None and hoop.cost < POOR_COST]
+    if not fair:
+        return None
+    hoop = _with_usual_metal(min(fair, key=lambda hoop: hoop.cost))
+    head_deg = _head_deg(hoop, traced.rgb, traced.solid)
+    confidence = ENDS_ALONE * cutout.confidence
+    return _shape(hoop, hoop.ends_xy, head_deg, traced.scale, confidence, (GUESSED,))
+
+
+def _ends_seen(clues: Clues, hoop: Hoop | None) -> Float64 | None:
     """(2, 2) px, the rim's ends as they were seen, left and right of up; None if hardly."""
     if clues.contacts_xy is None or clues.contact_score < FAINT_ENDS:
         return None
@@ -228,7 +253,11 @@ def _ends_by_both(hoop: Hoop, seen: Float64, has_opening: bool) -> Float64:
 
 
 def _at_ends(
-    ends: Float64, elevation_deg: float | None, hoop: Hoop, outline: Float64, holes: list[Float64]
+    ends: Float64,
+    elevation_deg: float | None,
+    hoop: Hoop | None,
+    outline: Float64,
+    holes: list[Float64],
 ) -> Hoop | None:
     """The hoop with the rim's ends as they were seen, if there is one."""
     fit = fit_hoop_to_anchors(outline, holes[0] if holes else None, ends, hoop)
