@@ -83,13 +83,23 @@ class Head:
 
 
 def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
-    """Find the head of the cut-out ring; None for a band without one."""
+    """Find the head of the cut-out ring; None for a band without one.
+
+    A point of the head at tangential q, height h and axial s is seen at
+    x = q cos a + h sin a, y = (h cos a - q sin a) sin e + s cos e. With y + x tan a sin e for y,
+    that is h sin e / cos a + s cos e: however far the head is turned aside (a), the middle of its
+    top is a level line, as if it faced the viewer.
+    """
     scale = WORKING_RADIUS / shape.outer_radius_px
-    alpha, x, y = upright_silhouette(cutout, shape, scale)
     view = View.of_product(shape)
     if shape.view == "top":
+        alpha, x, y = upright_silhouette(cutout, shape, scale)
         return _seen_from_above(alpha, x[0], y[:, 0], shape, scale)
-    columns = _head_columns(alpha, x, y, shape, scale)
+    se, ce = np.sin(view.elevation), np.cos(view.elevation)
+    c, s = np.cos(view.azimuth), np.sin(view.azimuth)
+    shear, rise = s / c * se, se / c
+    alpha, x, y = upright_silhouette(cutout, shape, scale, shear)
+    columns = _head_columns(alpha, x, y, shape, scale, shear)
     if columns is None:
         return None
     lo, hi = columns
@@ -100,32 +110,31 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     if not has_neighbours:
         crown = (0, hi - lo)
     rows, peak = _crown_widths(alpha[:, lo : hi + 1], y[:, 0], crown)
-    half_width = max(float(rows.max()) / 2, 1.0)
+    half_width = max(float(rows.max()) / 2, 1.0) / c
     middle_depth = float(np.flatnonzero(rows >= 0.94 * rows.max()).mean())
-    se, ce = np.sin(view.elevation), np.cos(view.elevation)
     reach = float(np.clip(middle_depth / ce, *(np.array(ASPECT_RANGE) * half_width)))
+    near_rim = shape.inner_radius_px * rise - shape.band_width_px / 2 * ce
     reach = min(
         reach,
         _longest_reach(alpha, y[:, 0], (lo + crown[0], lo + crown[1]), view.elevation),
-        (peak - _near_rim(shape, view) * scale + OVERHANG * WORKING_RADIUS) / (2 * ce),
+        (peak - near_rim * scale + OVERHANG * WORKING_RADIUS) / (2 * ce),
     )
-    crown_height = (peak - reach * ce) / se / np.cos(view.azimuth)
+    crown_height = (peak - reach * ce) / rise
     if crown_height < LOWEST * WORKING_RADIUS:
         crown_height = LOWEST * WORKING_RADIUS
-        reach = max((peak - crown_height * np.cos(view.azimuth) * se) / ce, 0.0)
+        reach = max((peak - crown_height * rise) / ce, 0.0)
     crown_height = min(crown_height, TALLEST * WORKING_RADIUS)
 
-    c, s = np.cos(view.azimuth), np.sin(view.azimuth)
     q = (x[0, lo : hi + 1] - crown_height * s) / c
-    middle = peak - reach * ce - q * s * se
+    middle = np.full(len(q), peak - reach * ce)
     height = np.full_like(q, crown_height)
     if has_neighbours:
         run = 2 * round(NEIGHBOUR_BLEND * WORKING_RADIUS) + 1
         beside = tops - NEIGHBOUR_REACH * reach * ce
         beside[crown[0] : crown[1] + 1] = middle[crown[0] : crown[1] + 1]
-        lower = (middle - cv2.blur(beside.reshape(1, -1), (run, 1))[0]) / (se * c)
+        lower = (middle - cv2.blur(beside.reshape(1, -1), (run, 1))[0]) / rise
         height = np.maximum(crown_height - lower, WORKING_RADIUS)
-        middle = middle - (crown_height - height) * c * se
+        middle = middle - (crown_height - height) * rise
     reach_at = (tops - middle) / ce
     inside = np.flatnonzero(reach_at > 0)
     if len(inside) < 3:
@@ -135,6 +144,7 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
         # Between two parts the silhouette may dip below the line: their near edges stay.
         reach_at[first:last] = np.maximum(reach_at[first:last], GAP_REACH * reach)
     kept = slice(first, last + 1)
+    middle -= shear * x[0, lo : hi + 1]
     return Head(
         *(
             (v[kept] / scale).astype(np.float32)
@@ -154,12 +164,6 @@ def _longest_reach(alpha: Mask, y: Float, columns: tuple[int, int], elevation: f
     opens = (below & ~solid).argmax(0)
     depth = np.median(y[first] - y[opens])
     return float(depth / (2 * np.cos(elevation)))
-
-
-def _near_rim(shape: RingShape, view: View) -> float:
-    """y of the near rim's inner edge below the head, px of the product photo."""
-    r = shape.inner_radius_px * np.cos(view.azimuth)
-    return float(r * np.sin(view.elevation) - shape.band_width_px / 2 * np.cos(view.elevation))
 
 
 def _seen_from_above(
@@ -189,7 +193,7 @@ def _tops(alpha: Mask, y: Float) -> Float64:
 
 
 def _head_columns(
-    alpha: Mask, x: Float, y: Float, shape: RingShape, scale: float
+    alpha: Mask, x: Float, y: Float, shape: RingShape, scale: float, shear: float
 ) -> tuple[int, int] | None:
     """First and last column of the part that rises out of the hoop's silhouette."""
     r_o = WORKING_RADIUS
@@ -200,10 +204,10 @@ def _head_columns(
     def rim(over: float) -> Float:
         radius = outer + over * r_o
         across = np.maximum.accumulate(radius * np.sin(azimuth))
-        y = radius * np.cos(azimuth) * se + (half - middle) * ce
-        return np.asarray(np.interp(x[0], across, y, 0, 0))
+        y = radius * np.cos(azimuth) * se + (half - middle) * ce + shear * across
+        return np.asarray(np.maximum(np.interp(x[0], across, y, 0, 0), 0))
 
-    rises = alpha & (y > np.maximum(rim(MIN_EXCESS), 0)) & (y > 0)
+    rises = alpha & (y > rim(MIN_EXCESS))
     count, _, stats, _ = cv2.connectedComponentsWithStats(rises.astype(np.uint8))
     if count < 2:
         return None

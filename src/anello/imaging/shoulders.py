@@ -60,12 +60,15 @@ KEEPS_WIDTH, SEEN_AS_WIDE = 0.07, 0.8
 clear azimuths: a head is wider."""
 
 
-def upright_silhouette(cutout: Cutout, shape: RingShape, scale: float) -> tuple[Mask, Float, Float]:
-    """The silhouette with the hoop's visible top upwards, and x right, y up of its pixels."""
+def upright_silhouette(
+    cutout: Cutout, shape: RingShape, scale: float, shear: float = 0.0
+) -> tuple[Mask, Float, Float]:
+    """The silhouette with the hoop's visible top upwards, and x right, y up of its pixels; sheared,
+    y is that much more a pixel to the right."""
     extent = int(2.6 * WORKING_RADIUS)
     turn_rad = np.radians(shape.rotation_deg)
-    right = np.array([np.cos(turn_rad), np.sin(turn_rad)]) / scale
     down = np.array([-np.sin(turn_rad), np.cos(turn_rad)]) / scale
+    right = np.array([np.cos(turn_rad), np.sin(turn_rad)]) / scale + shear * down
     photo_from_upright = np.column_stack([right, down, shape.centre_xy - extent * (right + down)])
     side = 2 * extent + 1
     small = cv2.warpAffine(
