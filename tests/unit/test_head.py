@@ -42,12 +42,18 @@ def test_a_round_stone_gives_its_height_and_size(elevation_deg: float, height: f
     assert np.ptp(head.q) == pytest.approx(120, rel=0.1)
 
 
-def test_a_head_turned_aside_is_measured_in_its_own_frame() -> None:
-    shape = ring_shape(head_deg=15.0)
+@pytest.mark.parametrize("elevation_deg", [28.0, 45.0])
+@pytest.mark.parametrize("head_deg", [15.0, -30.0, 45.0, -55.0])
+def test_a_head_turned_aside_is_measured_in_its_own_frame(
+    head_deg: float, elevation_deg: float
+) -> None:
+    shape = ring_shape(head_deg=head_deg, elevation_deg=elevation_deg)
     head = fit_head(_with_stone(shape, 250, 55, 55), shape)
     assert head is not None
     assert np.median(head.height) == pytest.approx(250, rel=0.1)
-    assert abs(head.q.mean()) < 12
+    assert head.reach.max() == pytest.approx(55, rel=0.25)
+    assert abs(head.q[[0, -1]].mean()) < 12
+    assert np.ptp(head.q) == pytest.approx(110, rel=0.25)
 
 
 def test_from_straight_above_the_outline_is_the_head() -> None:

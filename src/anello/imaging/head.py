@@ -61,6 +61,15 @@ GAP_REACH = 0.4
 """The same between neighbours, where the silhouette dips."""
 
 
+ASIDE_DEG = 30.0
+"""Azimuth from which a head is turned aside: its top is levelled, and measured by its end away from
+the viewer if that is to be seen, for beside the other end the wall is."""
+
+END, BESIDE_HOOP, END_ABOVE = 0.06, 0.02, 1.08
+"""How deep that end is, how far beside the hoop it lies at least, and how high, or it is a side
+stone's; outer radii."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
     """The decorated part above the hoop, in its own frame, pixels of the product photo.
@@ -88,7 +97,8 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     A point of the head at tangential q, height h and axial s is seen at
     x = q cos a + h sin a, y = (h cos a - q sin a) sin e + s cos e. With y + x tan a sin e for y,
     that is h sin e / cos a + s cos e: however far the head is turned aside (a), the middle of its
-    top is a level line, as if it faced the viewer.
+    top is a level line, as if it faced the viewer. Heads that are turned little are left as they
+    are, for below a level top more of their wall would be seen.
     """
     scale = WORKING_RADIUS / shape.outer_radius_px
     view = View.of_product(shape)
@@ -97,14 +107,76 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
         return _seen_from_above(alpha, x[0], y[:, 0], shape, scale)
     se, ce = np.sin(view.elevation), np.cos(view.elevation)
     c, s = np.cos(view.azimuth), np.sin(view.azimuth)
-    shear, rise = s / c * se, se / c
+    is_aside = abs(view.azimuth) > np.radians(ASIDE_DEG)
+    shear = s / c * se if is_aside else 0.0
     alpha, x, y = upright_silhouette(cutout, shape, scale, shear)
     columns = _head_columns(alpha, x, y, shape, scale, shear)
     if columns is None:
         return None
+    rise, slope = c * se + s * shear, c * shear - s * se
+    top = _fit_top(alpha, x[0], y, columns, shape, scale, rise)
+    if is_aside:
+        columns = _without_wall(columns, x[0], top.height * s)
+        top = _fit_top(alpha, x[0], y, columns, shape, scale, rise)
     lo, hi = columns
-    tops = _tops(alpha, y)[lo : hi + 1]
-    crown = _crown(tops)
+    q = (x[0, lo : hi + 1] - top.height * s) / c
+    middle = top.middle + slope * q
+    height = np.full_like(q, top.height)
+    if top.has_neighbours:
+        run = 2 * round(NEIGHBOUR_BLEND * WORKING_RADIUS) + 1
+        beside = top.line - NEIGHBOUR_REACH * top.reach * ce
+        beside[top.crown] = middle[top.crown]
+        lower = (middle - cv2.blur(beside.reshape(1, -1), (run, 1))[0]) / rise
+        height = np.maximum(top.height - lower, WORKING_RADIUS)
+        middle = middle - (top.height - height) * rise
+    reach = (top.line - middle) / ce
+    inside = np.flatnonzero(reach > 0)
+    if len(inside) < 3:
+        return None
+    first, last = inside[0], inside[-1]
+    if top.has_neighbours:
+        # Between two parts the silhouette may dip below the line: their near edges stay.
+        reach[first:last] = np.maximum(reach[first:last], GAP_REACH * top.reach)
+    kept = slice(first, last + 1)
+    middle -= shear * x[0, lo : hi + 1]
+    return Head(
+        *((v[kept] / scale).astype(np.float32) for v in (q, height, np.maximum(reach, 0), middle))
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Top:
+    """The top of a head, working px.
+
+    line : (n,) y of its far edge, column by column. crown : columns of its highest part.
+    has_neighbours : whether there are lower ones. middle : y of the crown's middle. reach,
+    height : as in ``Head``, of the crown.
+    """
+
+    line: Float64
+    crown: slice
+    has_neighbours: bool
+    middle: float
+    reach: float
+    height: float
+
+
+def _fit_top(
+    alpha: Mask,
+    x: Float,
+    y: Float,
+    columns: tuple[int, int],
+    shape: RingShape,
+    scale: float,
+    rise: float,
+) -> _Top:
+    """The top between two columns of a silhouette, in which what stands higher by 1 is seen higher
+    by ``rise``."""
+    view = View.of_product(shape)
+    c, ce = np.cos(view.azimuth), np.cos(view.elevation)
+    lo, hi = columns
+    line = _tops(alpha, y)[lo : hi + 1]
+    crown = _crown(line)
     share = (crown[1] - crown[0]) / (hi - lo)
     has_neighbours = CORNER < share < LONE_CROWN
     if not has_neighbours:
@@ -119,38 +191,42 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
         _longest_reach(alpha, y[:, 0], (lo + crown[0], lo + crown[1]), view.elevation),
         (peak - near_rim * scale + OVERHANG * WORKING_RADIUS) / (2 * ce),
     )
-    crown_height = (peak - reach * ce) / rise
-    if crown_height < LOWEST * WORKING_RADIUS:
-        crown_height = LOWEST * WORKING_RADIUS
-        reach = max((peak - crown_height * rise) / ce, 0.0)
-    crown_height = min(crown_height, TALLEST * WORKING_RADIUS)
+    end = _outer_end(alpha, x, y[:, 0], columns, view.azimuth)
+    if end is not None and end > END_ABOVE * WORKING_RADIUS * rise:
+        reach = max((peak - end) / ce, 0.0)
+    lowest, tallest = LOWEST * WORKING_RADIUS, TALLEST * WORKING_RADIUS
+    if peak - reach * ce < lowest * rise:
+        reach = max((peak - lowest * rise) / ce, 0.0)
+    middle = peak - reach * ce
+    height = float(np.clip(middle / rise, lowest, tallest))
+    return _Top(line, slice(crown[0], crown[1] + 1), has_neighbours, middle, reach, height)
 
-    q = (x[0, lo : hi + 1] - crown_height * s) / c
-    middle = np.full(len(q), peak - reach * ce)
-    height = np.full_like(q, crown_height)
-    if has_neighbours:
-        run = 2 * round(NEIGHBOUR_BLEND * WORKING_RADIUS) + 1
-        beside = tops - NEIGHBOUR_REACH * reach * ce
-        beside[crown[0] : crown[1] + 1] = middle[crown[0] : crown[1] + 1]
-        lower = (middle - cv2.blur(beside.reshape(1, -1), (run, 1))[0]) / rise
-        height = np.maximum(crown_height - lower, WORKING_RADIUS)
-        middle = middle - (crown_height - height) * rise
-    reach_at = (tops - middle) / ce
-    inside = np.flatnonzero(reach_at > 0)
-    if len(inside) < 3:
+
+def _outer_end(
+    alpha: Mask, x: Float, y: Float, columns: tuple[int, int], azimuth: float
+) -> float | None:
+    """y of the end of a top that is turned aside, where no wall is seen, so that its middle line
+    runs through it; None of a top that is not, or whose end lies before the hoop."""
+    depth, side = round(END * WORKING_RADIUS), 1 if azimuth > 0 else -1
+    first, last = columns
+    outer = last if azimuth > 0 else first
+    stands_out = side * x[outer] > (1 + END + BESIDE_HOOP) * WORKING_RADIUS
+    if abs(azimuth) < np.radians(ASIDE_DEG) or not stands_out:
         return None
-    first, last = inside[0], inside[-1]
-    if has_neighbours:
-        # Between two parts the silhouette may dip below the line: their near edges stay.
-        reach_at[first:last] = np.maximum(reach_at[first:last], GAP_REACH * reach)
-    kept = slice(first, last + 1)
-    middle -= shear * x[0, lo : hi + 1]
-    return Head(
-        *(
-            (v[kept] / scale).astype(np.float32)
-            for v in (q, height, np.maximum(reach_at, 0), middle)
-        )
-    )
+    inner = outer - side * depth
+    end = alpha[:, min(inner, outer) : max(inner, outer) + 1]
+    return float(np.mean(y[np.nonzero(end)[0]]))
+
+
+def _without_wall(columns: tuple[int, int], x: Float, middle: float) -> tuple[int, int]:
+    """Of a head turned aside the side towards the viewer shows the wall below the top, too: it ends
+    as far from the middle, x, as the other side does."""
+    lo, hi = columns
+    if middle > 0:
+        lo = max(lo, int(np.searchsorted(x, 2 * middle - x[hi])))
+    else:
+        hi = min(hi, int(np.searchsorted(x, 2 * middle - x[lo])))
+    return (lo, hi) if hi - lo > 2 * PRONG * WORKING_RADIUS else columns
 
 
 def _longest_reach(alpha: Mask, y: Float, columns: tuple[int, int], elevation: float) -> float:

@@ -71,6 +71,8 @@ NOT_ITS_OPENING = 2.5
 ANCHORS_APART = 0.15
 """How far from a fit's contact points, over the opening's length, given ones may lie and only move
 it; farther off, it is the fit that is wrong."""
+BESIDE = 0.7
+"""Tangent of how far over or under a hoop's middle its head is that tells which side is up."""
 CLEARLY_UP = 0.7
 """Cosine between the hoop's short axis and the way from its far to its near half as it was seen."""
 EXCESS = 0.035
@@ -362,7 +364,10 @@ def _turned_up(hoop: Hoop, solid: Mask, clues: Clues | None = None) -> Hoop:
     found = _sticking_out(hoop, solid)
     # What sticks out of a poor fit is more often the rest of a reflection than a head.
     if found is not None and found[1] > CLEAR_HEAD and hoop.cost < DOUBTFUL_COST:
-        return _turned(hoop, found[0][1] < 0)
+        (u, v), _ = found
+        tells = abs(v) > BESIDE * abs(u) * np.sin(hoop.elevation_rad)
+        if tells or clues is None or clues.up_xy is None:
+            return _turned(hoop, v < 0)
     if clues is not None and clues.up_xy is not None:
         along = float(clues.up_xy @ [np.sin(hoop.turn_rad), -np.cos(hoop.turn_rad)])
         if abs(along) > CLEARLY_UP:
