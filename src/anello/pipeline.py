@@ -58,6 +58,10 @@ UNASKED_FINGERS = (Finger.RING, Finger.MIDDLE, Finger.INDEX, Finger.LITTLE)
 PLACES_KEPT = 64
 """Places on a hand whose measurement an analysis remembers."""
 
+TOP_HARDLY_SEEN = 0.4
+"""How squarely a head's top is seen (see ``RingShape.top_seen``) from which it is not clear any
+more."""
+
 RING_PX = 1400
 """Long side at which a cut-out ring is kept for drawing: more than the widest finger of a 4,096 px
 photo can show, sampled twice a pixel."""
@@ -443,6 +447,11 @@ def _write_back(picture: Bytes, roi: Roi, patch: Float, composed: Float) -> None
 def _warnings(hand: HandAnalysis, ring: RingAnalysis, place: Place) -> tuple[str, ...]:
     site = place.site
     said = [*ring.cutout.warnings, *ring.shape.warnings]
+    if ring.head is not None and ring.shape.top_seen < TOP_HARDLY_SEEN:
+        said.append(
+            "the ring's head is seen from its side; a three-quarter view with the head towards the "
+            "camera shows its top"
+        )
     if hand.hand.n_hands > 1:
         said.append(f"{hand.hand.n_hands} hands were found; the largest whole one wears the ring.")
     if place.worn:

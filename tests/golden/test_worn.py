@@ -291,3 +291,11 @@ def test_the_cut_out_alone_is_the_one_that_is_worn(name: str) -> None:
     alone = whole.alpha[y : y + height, x : x + width].astype(int)
     assert np.abs(alone - ring.cutout.alpha).max() <= 8
     assert np.count_nonzero(whole.alpha) == np.count_nonzero(alone)
+
+
+def test_a_head_that_was_photographed_from_its_side_is_said(first) -> None:
+    hand, ring, scene = first
+    turned = replace(ring, shape=replace(ring.shape, head_deg=75.0))
+    for analysis, is_said in ((ring, False), (turned, True), (replace(turned, head=None), False)):
+        worn = anello.try_on(hand, analysis, scene.options()).rings[0]
+        assert any("from its side" in said for said in worn.warnings) == is_said

@@ -120,6 +120,12 @@ class RingShape:
     fitted: Hoop | None = None
 
     @property
+    def top_seen(self) -> float:
+        """How squarely a head's top is seen: 1 from straight above, 0 from its side."""
+        head, elevation = np.deg2rad([self.head_deg, self.elevation_deg])
+        return float(np.cos(head) * np.cos(elevation))
+
+    @property
     def up_xy(self) -> Float64:
         """(2,) unit vector to the visible top, picture coordinates (y down)."""
         turn = np.deg2rad(self.rotation_deg)
