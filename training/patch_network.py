@@ -10,8 +10,6 @@ from typing import Final
 from network import conv
 from torch import Tensor, nn
 
-WINDOW: Final = 48
-"""Side of a window, px (``anello.imaging.patches``)."""
 CHANNELS: Final = 15
 """A window's planes: what is close, what is around it, and what the ring network said."""
 

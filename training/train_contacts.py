@@ -6,16 +6,13 @@ writes the network for the runtime.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from contact_network import CELL, CHANNELS, WINDOW, ContactNetwork
-from data import CACHE
-from export import differences, to_tflite
-from teach import taught
+from contact_network import CELL, WINDOW, ContactNetwork
+from teach import Lesson, teach
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -46,33 +43,6 @@ class Windows:
         """Windows (n, 6, s, s) in [0, 1], and places (n, 2), px."""
         x = torch.from_numpy(self.windows[which]).permute(0, 3, 1, 2).float() / 255
         return x, torch.from_numpy(self.places[which])
-
-
-def main() -> None:
-    """Read the command line, train, validate and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=CACHE)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    torch.set_num_threads(2)
-    torch.manual_seed(SEED)
-    learned, validation = (
-        Windows(options.cache, f"contacts-{split}-*.npz") for split in ("shard", "val")
-    )
-    print(f"{len(learned.places)} windows")
-    average = taught(
-        ContactNetwork(),
-        lambda network, step: loss_of(network, learned, step),
-        lambda network: validate(network, validation),
-        options.cache / "contacts.pt",
-        STEPS,
-        AVERAGE,
-    )
-    model = to_tflite(average, WINDOW, CHANNELS)
-    off = max(differences(model, average, list(validation.windows[:64])))
-    if off > TOLERANCE:
-        raise SystemExit(f"the written network differs from the trained one by {off}")
-    options.out.write_bytes(model)
 
 
 def loss_of(network: nn.Module, learned: Windows, step: int) -> Tensor:
@@ -135,4 +105,7 @@ def _told(logits: Tensor) -> Tensor:
 
 
 if __name__ == "__main__":
-    main()
+    lesson = Lesson(
+        "contacts", ContactNetwork, Windows, loss_of, validate, STEPS, AVERAGE, SEED, TOLERANCE
+    )
+    teach(lesson, __doc__)

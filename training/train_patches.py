@@ -6,16 +6,13 @@ writes the network for the runtime.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from data import CACHE
-from export import differences, to_tflite
-from patch_network import CHANNELS, WINDOW, PatchNetwork
-from teach import taught
+from patch_network import PatchNetwork
+from teach import Lesson, teach
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -47,33 +44,6 @@ class Windows:
         x = torch.from_numpy(self.windows[which]).permute(0, 3, 1, 2).float() / 255
         weight = np.sqrt(np.minimum(self.area[which], LARGE)).astype(np.float32)
         return x, torch.from_numpy(self.gap[which].astype(np.float32)), torch.from_numpy(weight)
-
-
-def main() -> None:
-    """Read the command line, train, validate and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=CACHE)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    torch.set_num_threads(2)
-    torch.manual_seed(SEED)
-    learned, validation = (
-        Windows(options.cache, f"patches-{split}-*.npz") for split in ("shard", "val")
-    )
-    print(f"{len(learned.gap)} patches, {learned.gap.mean():.2f} of them gaps")
-    average = taught(
-        PatchNetwork(),
-        lambda network, step: loss_of(network, learned, step),
-        lambda network: validate(network, validation),
-        options.cache / "patches.pt",
-        STEPS,
-        AVERAGE,
-    )
-    model = to_tflite(average, WINDOW, CHANNELS)
-    off = max(differences(model, average, list(validation.windows[:64])))
-    if off > TOLERANCE:
-        raise SystemExit(f"the written network differs from the trained one by {off}")
-    options.out.write_bytes(model)
 
 
 def loss_of(network: nn.Module, learned: Windows, step: int) -> Tensor:
@@ -111,4 +81,7 @@ def validate(network: nn.Module, validation: Windows) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    lesson = Lesson(
+        "patches", PatchNetwork, Windows, loss_of, validate, STEPS, AVERAGE, SEED, TOLERANCE
+    )
+    teach(lesson, __doc__)
