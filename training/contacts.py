@@ -2,19 +2,19 @@
 
     ../.venv/bin/python contacts.py [--worker 0/2]
 
-Writes what is missing of ``contacts-NNNNN.npz`` and ``contacts-val-NNNNN.npz`` in the cache, one
-for each shard of rings; what the contact network learns from. Runs where anello does.
+Writes what is missing of ``contacts-shard-NNNNN.npz`` and ``contacts-val-NNNNN.npz`` in the
+cache, one for each shard of rings; what the contact network learns from. Runs where anello does.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from augment import Random, with_gaps
-from data import CACHE, Item, Picture, read_shard, shards
+from data import Item, Picture, read_shard, write_missing
 from numpy.typing import NDArray
 
 from anello.imaging.contacts import WINDOW, contact_windows
@@ -35,22 +35,7 @@ MARGIN_PX = 3
 """How far within the window an end lies at least."""
 
 
-def main() -> None:
-    """Read the command line and go through the shards."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=CACHE)
-    parser.add_argument("--worker", default="0/1", help="K/N does every Nth shard")
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    worker, workers = (int(part) for part in options.worker.split("/"))
-    for shard in (shards("train", options.cache) + shards("val", options.cache))[worker::workers]:
-        out = shard.with_name(f"contacts-{shard.name}")
-        if not out.exists():
-            write_windows(shard, out)
-            print(out.name, flush=True)
-
-
-def write_windows(shard: Path, out: Path) -> None:
+def windows_of(shard: Path) -> dict[str, Any]:
     """Of some photos of a shard's rings: ``windows`` (n, s, s, 6) as in
     ``anello.imaging.contacts``, and ``places`` (n, 2), px of the window, of the ends."""
     windows, places = [], []
@@ -61,14 +46,10 @@ def write_windows(shard: Path, out: Path) -> None:
             for window, place in about_ends(rgb, contacts_xy.astype(np.float64), rng):
                 windows.append(window)
                 places.append(place)
-    part = out.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            windows=np.array(windows, np.uint8).reshape(-1, WINDOW, WINDOW, 6),
-            places=np.array(places, np.float32).reshape(-1, 2),
-        )
-    part.rename(out)
+    return {
+        "windows": np.array(windows, np.uint8).reshape(-1, WINDOW, WINDOW, 6),
+        "places": np.array(places, np.float32).reshape(-1, 2),
+    }
 
 
 def _shows_ends(item: Item) -> bool:
@@ -98,4 +79,4 @@ def about_ends(
 
 
 if __name__ == "__main__":
-    main()
+    write_missing("contacts", windows_of, __doc__)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,29 @@ def read_shard(path: Path) -> list[Item]:
         arrays = {name: stored[name] for name in stored.files}
     metas = [json.loads(str(text)) for text in arrays["meta"]]
     return [_item(arrays, k, meta) for k, meta in enumerate(metas)]
+
+
+def write_missing(
+    kind: str, made_of: Callable[[Path], dict[str, Any]], description: str | None
+) -> None:
+    """Read the command line and write what is missing of ``KIND-shard-NNNNN.npz`` and
+    ``KIND-val-NNNNN.npz`` in the cache, the arrays that are made of each shard of rings."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--cache", type=Path, default=CACHE)
+    parser.add_argument("--worker", default="0/1", help="K/N does every Nth shard")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    worker, workers = (int(part) for part in options.worker.split("/"))
+    for shard in (shards("train", options.cache) + shards("val", options.cache))[worker::workers]:
+        out = shard.with_name(f"{kind}-{shard.name}")
+        if out.exists():
+            continue
+        arrays = made_of(shard)
+        part = out.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        part.rename(out)
+        print(out.name, flush=True)
 
 
 def _item(arrays: dict[str, Any], k: int, meta: dict[str, Any]) -> Item:

@@ -2,19 +2,20 @@
 
     ../.venv/bin/python patches.py [--worker 0/2]
 
-Writes what is missing of ``patches-NNNNN.npz`` and ``patches-val-NNNNN.npz`` in the cache, one for
-each shard of rings; what the patch network learns from. Runs where anello does.
+Writes what is missing of ``patches-shard-NNNNN.npz`` and ``patches-val-NNNNN.npz`` in the
+cache, one for each shard of rings; what the patch network learns from. Runs where anello does.
 """
 
 from __future__ import annotations
 
-import argparse
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from augment import Array, with_gaps
-from data import CACHE, Picture, read_shard, shards
+from data import Picture, read_shard, write_missing
 
 from anello.imaging.arrays import Float
 from anello.imaging.matting import cut_out
@@ -28,23 +29,7 @@ PHOTOS = 10
 """Made of each ring."""
 
 
-def main() -> None:
-    """Read the command line and go through the shards."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cache", type=Path, default=CACHE)
-    parser.add_argument("--worker", default="0/1", help="K/N does every Nth shard")
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    worker, workers = (int(part) for part in options.worker.split("/"))
-    network = RingNetwork()
-    for shard in (shards("train", options.cache) + shards("val", options.cache))[worker::workers]:
-        out = shard.with_name(f"patches-{shard.name}")
-        if not out.exists():
-            write_patches(network, shard, out)
-            print(out.name, flush=True)
-
-
-def write_patches(network: RingNetwork, shard: Path, out: Path) -> None:
+def patches_of(network: RingNetwork, shard: Path) -> dict[str, Any]:
     """All patches of some photos of a shard's rings: ``windows`` (n, s, s, 15) as in
     ``anello.imaging.patches``, ``coverage`` (n,) true mean, and ``area`` (n,) in px."""
     windows, coverage, area = [], [], []
@@ -61,15 +46,11 @@ def write_patches(network: RingNetwork, shard: Path, out: Path) -> None:
             windows.append(patches.windows)
             coverage.append(np.bincount(within, truth.ravel())[1:] / pixels)
             area.append(pixels)
-    part = out.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            windows=np.concatenate(windows),
-            coverage=np.concatenate(coverage),
-            area=np.concatenate(area),
-        )
-    part.rename(out)
+    return {
+        "windows": np.concatenate(windows),
+        "coverage": np.concatenate(coverage),
+        "area": np.concatenate(area),
+    }
 
 
 def asked_about(network: RingNetwork, rgb: Picture, alpha: Array) -> tuple[Patches, Array] | None:
@@ -91,4 +72,4 @@ def asked_about(network: RingNetwork, rgb: Picture, alpha: Array) -> tuple[Patch
 
 
 if __name__ == "__main__":
-    main()
+    write_missing("patches", partial(patches_of, RingNetwork()), __doc__)
