@@ -102,6 +102,32 @@ def test_a_folder_that_comes_and_goes_is_in_nobody_s_way(store: FolderStore) -> 
     assert at_once(*[partial(put_and_delete, name) for name in "abcd"]) == [None] * 4
 
 
+def test_a_put_gets_through_while_another_process_removes_its_folder(
+    store: FolderStore, folder: Path
+) -> None:
+    flicker = """if True:
+        import os, sys
+        while os.getppid() == int(sys.argv[2]):
+            for change in (os.mkdir, os.rmdir):
+                try:
+                    change(sys.argv[1])
+                except OSError:
+                    pass
+    """
+    store.put("files/x", b"")
+    flickering = subprocess.Popen(
+        [sys.executable, "-c", flicker, str(folder / "files" / "1"), str(os.getpid())]
+    )
+    try:
+        for number in range(200):
+            store.put("files/1/x", b"%d" % number)
+            assert store.get("files/1/x") == b"%d" % number
+            store.delete("files/1/x")
+    finally:
+        flickering.kill()
+        flickering.wait()
+
+
 def test_listing_tells_key_size_and_time(store: FolderStore) -> None:
     before = time.time()
     for key, size in (("files/1/x", 3), ("files/2/y", 0), ("filesystem", 5), ("results/1", 7)):

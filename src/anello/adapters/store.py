@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, GenericError
 from obstore.store import LocalStore
 
 from anello.errors import NotFound, StoreUnavailable
 from anello.service.objects import Stored
+
+TRIES = 20  # of a put whose folder is removed by deletes as fast as it is made
 
 
 class FolderStore:
@@ -28,9 +30,18 @@ class FolderStore:
 
     def put(self, key: str, data: bytes) -> None:
         with _said():
-            self._store.put(key, data)
+            self._put(key, data)
             for written in (path := self._folder / key, path.parent):  # on the disk, as rows are
                 _sync(written)
+
+    def _put(self, key: str, data: bytes) -> None:
+        for _ in range(TRIES - 1):
+            try:
+                self._store.put(key, data)
+                return
+            except GenericError:  # its folder was there to the library, and gone at its next look
+                continue
+        self._store.put(key, data)
 
     def get(self, key: str) -> bytes:
         with _said():
