@@ -91,6 +91,23 @@ def test_a_gallery_under_the_head_is_no_shoulder() -> None:
     assert widest < shape.band_width_px / 2 + 12
 
 
+def test_a_shoulder_becomes_a_head_little_by_little_as_it_is_steeper() -> None:
+    shape = _shape(elevation_deg=40.0)
+    shank, outer_radius = shape.band_width_px / 2, shape.outer_radius_px
+
+    def widest(steepness: float) -> float:
+        def half(azimuth: np.ndarray) -> np.ndarray:
+            return shank + steepness * outer_radius * np.clip(np.radians(30) - azimuth, 0, None)
+
+        found = fit_shoulders(_drawn(shape, _grown(shape, 0, 0)[0], half), shape)
+        return 0.0 if found is None else float(found.half_width.max() - shank) / outer_radius
+
+    grown = np.array([widest(steepness) for steepness in np.arange(0.3, 1.3, 0.05)])
+    assert grown.max() > 0.2
+    assert grown[-1] < 0.05
+    assert np.abs(np.diff(grown)).max() < 0.08
+
+
 @pytest.mark.parametrize("elevation_deg", [30.0, 45.0])
 @pytest.mark.parametrize("swerve", [-70.0, -35.0, 40.0])
 @pytest.mark.parametrize("head_deg", [0.0, 12.0])

@@ -46,8 +46,8 @@ LEAST_ELEVATION_DEG = 25.0
 """Below this a silhouette does not tell thicker from wider."""
 
 STEEPEST_RISE, STEEPEST_WIDENING, RUN_DEG = 0.8, 0.5, 9.0
-"""Growth in thickness and in half-width, outer radii per radian over a run, that is no shoulder's
-but a head's own flank or the gallery under it."""
+"""Growth in thickness and in half-width, outer radii per radian over a run, beyond which it is less
+and less a shoulder's, and from twice as much a head's own flank or the gallery under it."""
 
 LEAST_CHANGE = 0.035
 """Outer radii by which width or thickness must grow, or it may be the fit's own error."""
@@ -196,14 +196,15 @@ def _agreed(sides: Float64) -> Float64:
 
 
 def _without_head(values: Float64, steepest: float) -> Float64:
-    """What grows gently from both sides inwards, and level where it grows steeply: the head."""
+    """What grows gently from both sides inwards, less of what grows more steeply, and level where
+    it grows twice as steeply as it may: the head."""
     middle, run = len(values) // 2, round(RUN_DEG / STEP_DEG)
     steepest *= WORKING_RADIUS * np.radians(RUN_DEG)
     sides = []
     for side in (values[: middle + 1], values[: middle - 1 : -1]):
-        steep = side[run:] - side[:-run] > steepest
-        foot = int(steep.argmax()) if steep.any() else middle
-        sides.append(np.concatenate([side[:foot], np.full(middle + 1 - foot, side[foot])]))
+        gentle = np.clip(2 - (side[run:] - side[:-run]) / steepest, 0, 1)
+        taken = np.minimum.accumulate(np.pad(gentle, (0, run - 1), mode="edge"))
+        sides.append(side[0] + np.append(0, np.cumsum(np.diff(side) * taken)))
     return np.concatenate([sides[0], sides[1][-2::-1]])
 
 
