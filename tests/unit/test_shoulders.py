@@ -79,6 +79,29 @@ def test_a_band_that_grows_is_measured(
     assert np.abs(found.outer_radius[clear] - outer(azimuth)).max() < tolerance
 
 
+def test_a_band_that_hides_much_of_its_opening_is_as_wide_as_is_seen_of_it() -> None:
+    shape = _shape(elevation_deg=28.0)
+    outer, half = _grown(shape, 0, 70)
+    found = fit_shoulders(_drawn(shape, outer, half), shape)
+    assert found is not None
+    clear = np.abs(found.from_head) < np.radians(50)
+    off = found.half_width[clear] - half(np.abs(found.from_head[clear]))
+    assert np.abs(off).max() < 0.1 * shape.outer_radius_px
+
+
+def test_thickness_is_told_little_by_little_as_more_is_seen_of_the_top() -> None:
+    def thickest(elevation_deg: float) -> float:
+        shape = _shape(elevation_deg=elevation_deg)
+        found = fit_shoulders(_drawn(shape, *_grown(shape, 40, 0)), shape)
+        grown = 0.0 if found is None else found.outer_radius.max() - shape.outer_radius_px
+        return float(grown)
+
+    grown = np.array([thickest(elevation_deg) for elevation_deg in range(18, 31)])
+    assert grown[0] == 0
+    assert abs(grown[-1] - 40) < 5
+    assert np.abs(np.diff(grown)).max() < 15
+
+
 def test_a_gallery_under_the_head_is_no_shoulder() -> None:
     shape = _shape(elevation_deg=45.0)
 

@@ -42,8 +42,8 @@ narrower than the band."""
 WIDEST, THICKEST = 0.6, 0.45
 """Half-width, and rise over the shank, beyond which a shoulder is none; outer radii."""
 
-LEAST_ELEVATION_DEG = 25.0
-"""Below this a silhouette does not tell thicker from wider."""
+HARDLY_TELLS_DEG, TELLS_DEG = 20.0, 25.0
+"""Elevation up to which a silhouette does not tell thicker from wider, and from which it does."""
 
 STEEPEST_RISE, STEEPEST_WIDENING, RUN_DEG = 0.8, 0.5, 9.0
 """Growth in thickness and in half-width, outer radii per radian over a run, beyond which it is less
@@ -101,7 +101,7 @@ def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
         )
     both = from_head[:, None] * [1, -1] + np.radians(shape.head_deg)
     half = _agreed(np.interp(both, azimuth, half, left=np.nan, right=np.nan))
-    half = _smooth(np.where(np.isfinite(half), half, shank))
+    half = _smooth(_filled(half, from_head, shank))
     half = _without_head(half, STEEPEST_WIDENING)
     half = np.clip(half, shank, max(WIDEST * WORKING_RADIUS, shank))
     known = np.clip(
@@ -109,9 +109,10 @@ def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
     )
     half = shank + known * (half - shank)
     outer = np.full(half.shape, WORKING_RADIUS)
-    if shape.elevation_deg > LEAST_ELEVATION_DEG:
+    told = np.clip((shape.elevation_deg - HARDLY_TELLS_DEG) / (TELLS_DEG - HARDLY_TELLS_DEG), 0, 1)
+    if told > 0:
         outer = _outer_radii(solid, from_head, both, half, shape)
-    outer = WORKING_RADIUS + known * (_smooth(outer) - WORKING_RADIUS)
+    outer = WORKING_RADIUS + told * known * (_smooth(outer) - WORKING_RADIUS)
     grown = max(float(half.max()) - shank, float(outer.max()) - WORKING_RADIUS)
     if grown < LEAST_CHANGE * WORKING_RADIUS:
         return None
@@ -193,6 +194,14 @@ def _outer_radii(
 def _agreed(sides: Float64) -> Float64:
     """(N,) the lesser of both sides, or the one that is seen."""
     return np.asarray(np.fmin(sides[:, 0], sides[:, 1]))
+
+
+def _filled(half: Float64, from_head: Float64, shank: float) -> Float64:
+    """What is not seen lies between what is, and the shank at both ends."""
+    seen = np.isfinite(half)
+    seen[[0, -1]] = True
+    known = np.where(np.isfinite(half), half, shank)[seen]
+    return np.asarray(np.interp(from_head, from_head[seen], known), np.float64)
 
 
 def _without_head(values: Float64, steepest: float) -> Float64:
