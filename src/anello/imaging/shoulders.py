@@ -39,7 +39,7 @@ SEEN_BORE, SEEN_CROWN = 0.04, 0.04
 """Outer radii by which rounded edges let the opening look wider than the bore, and the silhouette
 narrower than the band."""
 
-WIDEST, THICKEST = 0.6, 0.45
+WIDEST, THICKEST = 0.6, 0.38
 """Half-width, and rise over the shank, beyond which a shoulder is none; outer radii."""
 
 HARDLY_TELLS_DEG, TELLS_DEG = 20.0, 25.0
