@@ -79,4 +79,4 @@ def about_ends(
 
 
 if __name__ == "__main__":
-    write_missing("contacts", windows_of, __doc__)
+    write_missing("contacts", ("train", "val"), windows_of, __doc__)

@@ -49,9 +49,9 @@ class Item:
 
 
 def shards(split: str, cache: Path = CACHE) -> list[Path]:
-    """The files of ``train``, ``val`` or ``sketch``, in order."""
-    names = {"train": "shard-?????.npz", "val": "val-?????.npz", "sketch": "sketch-?????.npz"}
-    return sorted(cache.glob(names[split]))
+    """The files of ``train``, ``val``, ``fine`` or ``sketch``, in order."""
+    kind = "shard" if split == "train" else split
+    return sorted(cache.glob(f"{kind}-?????.npz"))
 
 
 def read_shard(path: Path) -> list[Item]:
@@ -63,17 +63,21 @@ def read_shard(path: Path) -> list[Item]:
 
 
 def write_missing(
-    kind: str, made_of: Callable[[Path], dict[str, Any]], description: str | None
+    kind: str,
+    splits: tuple[str, ...],
+    made_of: Callable[[Path], dict[str, Any]],
+    description: str | None,
 ) -> None:
-    """Read the command line and write what is missing of ``KIND-shard-NNNNN.npz`` and
-    ``KIND-val-NNNNN.npz`` in the cache, the arrays that are made of each shard of rings."""
+    """Read the command line and write what is missing of ``KIND-SHARD.npz`` in the cache, the
+    arrays that are made of each shard of rings of some splits."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--worker", default="0/1", help="K/N does every Nth shard")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     worker, workers = (int(part) for part in options.worker.split("/"))
-    for shard in (shards("train", options.cache) + shards("val", options.cache))[worker::workers]:
+    every = [shard for split in splits for shard in shards(split, options.cache)]
+    for shard in every[worker::workers]:
         out = shard.with_name(f"{kind}-{shard.name}")
         if out.exists():
             continue

@@ -1398,7 +1398,10 @@ def double_halo(rng: Rng) -> Ring:
     return ring
 
 
-TRAINING: dict[str, tuple[Callable[[Rng], Ring], float]] = {
+Designs = dict[str, tuple[Callable[[Rng], Ring], float]]
+"""What makes a ring of each family, and how often."""
+
+TRAINING: Designs = {
     "plain": (plain, 3),
     "court": (court, 3),
     "knife-edge": (knife, 1),
@@ -1441,7 +1444,7 @@ TRAINING: dict[str, tuple[Callable[[Rng], Ring], float]] = {
     "mane": (mane, 1.1),
     "lattice-head": (lattice_head, 1.4),
 }
-VALIDATION: dict[str, tuple[Callable[[Rng], Ring], float]] = {
+VALIDATION: Designs = {
     "toi-et-moi": (toi_et_moi, 1),
     "chevron": (chevron, 1),
     "cathedral": (cathedral, 1.5),
@@ -1451,9 +1454,8 @@ VALIDATION: dict[str, tuple[Callable[[Rng], Ring], float]] = {
 }
 
 
-def make_ring(rng: Rng, split: str) -> tuple[str, Ring]:
+def make_ring(rng: Rng, designs: Designs) -> tuple[str, Ring]:
     """A design's name and a ring of it."""
-    designs = VALIDATION if split == "val" else TRAINING
     names = list(designs)
     weights = np.array([designs[n][1] for n in names])
     name = str(rng.choice(names, p=weights / weights.sum()))

@@ -46,6 +46,7 @@ VALIDATION: dict[str, float] = {
     "terrazzo": 7,
     "dusk-gradient": 7,
 }
+LAID_BEHIND: dict[str, float] = {"white-cut": 6, "flat-colour": 1, "gradient": 1}
 FLAT = ("white-cut", "flat-colour", "gradient", "blobs", "white-flat", "dusk-gradient")
 """Laid behind the cut-out ring after rendering."""
 WHITE = ("white-lit", "white-cut", "white-gloss", "near-white", "white-sweep", "white-flat")

@@ -2,8 +2,9 @@
 
     ../.venv/bin/python patches.py [--worker 0/2]
 
-Writes what is missing of ``patches-shard-NNNNN.npz`` and ``patches-val-NNNNN.npz`` in the
-cache, one for each shard of rings; what the patch network learns from. Runs where anello does.
+Writes what is missing of ``patches-shard-NNNNN.npz``, ``patches-fine-NNNNN.npz`` and
+``patches-val-NNNNN.npz`` in the cache, one for each shard of rings; what the patch network learns
+from. Runs where anello does.
 """
 
 from __future__ import annotations
@@ -72,4 +73,5 @@ def asked_about(network: RingNetwork, rgb: Picture, alpha: Array) -> tuple[Patch
 
 
 if __name__ == "__main__":
-    write_missing("patches", partial(patches_of, RingNetwork()), __doc__)
+    made_of = partial(patches_of, RingNetwork())
+    write_missing("patches", ("train", "val", "fine"), made_of, __doc__)

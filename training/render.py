@@ -1,10 +1,11 @@
 """Path traced pictures of rings with exact truth, in shards that a network is trained on.
 
-    python training/render.py --count 4000 [--worker 0/2] [--minutes 80]
+    python training/render.py --count 4000 [--fine] [--worker 0/2] [--minutes 80]
 
 Renders what is missing in $ANELLO_TRAINING_CACHE (default training/cache): ``shard-NNNNN.npz`` to
-train on, ``val-NNNNN.npz`` (one in ten) with designs and grounds that are in no other shard. Each
-item depends on its own number only. See README.md for what a shard holds. Needs `bpy` 4.5.
+train on, ``val-NNNNN.npz`` (one in ten) with designs and grounds that are in no other shard; or
+larger pictures of open-work, ``fine-NNNNN.npz``. Each item depends on its own number only. See
+README.md for what a shard holds. Needs `bpy` 4.5.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ import lights  # noqa: E402
 import materials  # noqa: E402
 import numpy as np  # noqa: E402
 import OpenEXR  # noqa: E402
-from designs import Ring, make_ring  # noqa: E402
+from designs import TRAINING, VALIDATION, Ring, make_ring  # noqa: E402
+from openwork import OPENWORK  # noqa: E402
 from shapes import (  # noqa: E402
     SHARP_RAD,
     TAU,
@@ -58,13 +60,15 @@ from truth import (  # noqa: E402
 
 CACHE = Path(os.environ.get("ANELLO_TRAINING_CACHE", HERE / "cache"))
 PER_SHARD = 16
-SIDE = 384
+SIDES = {"train": 384, "val": 384, "fine": 640}
 """The longer side of a picture, px."""
-SAMPLES = 7
+DESIGNS = {"train": TRAINING, "val": VALIDATION, "fine": OPENWORK}
+GROUNDS = {"train": grounds.TRAINING, "val": grounds.VALIDATION, "fine": grounds.LAID_BEHIND}
+SAMPLES = {"train": 7, "val": 7, "fine": 12}
 """Paths a pixel; the alpha is drawn from the surfaces, so few will do."""
 SAMPLES_FOR_ALPHA = 18
 """Where things stand before the ring, or it is out of focus, the samples give the alpha."""
-VAL_SEEDS = 10_000_000
+FIRST_SEED = {"train": 0, "val": 10_000_000, "fine": 20_000_000}
 MEMORY_LIMIT = 1.6e9
 """The program starts itself anew beyond this, bytes: Blender keeps some of every scene."""
 U, A, G = np.eye(3)
@@ -188,7 +192,7 @@ def resting_normal(ring: Ring) -> Float:
 
 def second_ring(rng: Rng, split: str, first: Placed, view: View) -> Placed:
     """Another ring (or the same design) beside or behind the first, on the same ground."""
-    _, ring = make_ring(rng, split)
+    _, ring = make_ring(rng, DESIGNS[split])
     if rng.random() < 0.4:
         ring = first.ring
     n = view.normal
@@ -389,11 +393,10 @@ def set_up() -> Any:
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     c = scene.cycles
-    c.device, c.samples = "CPU", SAMPLES
+    c.device = "CPU"
     c.use_adaptive_sampling = False
     c.use_denoising, c.denoiser = True, "OPENIMAGEDENOISE"
     c.denoising_input_passes, c.denoising_quality = "RGB_ALBEDO_NORMAL", "FAST"
-    c.denoising_prefilter = "NONE"
     c.max_bounces, c.diffuse_bounces, c.glossy_bounces = 7, 1, 4
     c.transmission_bounces, c.transparent_max_bounces = 7, 2
     c.sample_clamp_indirect, c.blur_glossy = 4.0, 0.3
@@ -595,7 +598,7 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
     """A picture and all that is true of it."""
     rng = np.random.default_rng(seed)
     clear()
-    table = grounds.VALIDATION if split == "val" else grounds.TRAINING
+    table = GROUNDS[split]
     names = list(table)
     weights = np.array([table[n] for n in names])
     ground = str(rng.choice(names, p=weights / weights.sum()))
@@ -604,7 +607,8 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
         ground = "velvet"
     if what == "none" and ground == "mirror":
         ground = "grey"
-    width, height = [(SIDE, SIDE), (SIDE, SIDE * 3 // 4), (SIDE * 3 // 4, SIDE)][
+    longer = SIDES[split]
+    width, height = [(longer, longer), (longer, longer * 3 // 4), (longer * 3 // 4, longer)][
         int(rng.choice(3, p=[0.64, 0.18, 0.18]))
     ]
     white = ground in grounds.WHITE
@@ -615,7 +619,7 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
     metals = (str(rng.choice(kinds, p=p / p.sum())), str(rng.choice(kinds, p=p / p.sum())))
 
     rings: list[Placed] = []
-    design, ring = make_ring(rng, split)
+    design, ring = make_ring(rng, DESIGNS[split])
     view = choose_view(rng, ring, ground)
     if what == "none":
         design = "none"
@@ -690,7 +694,9 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
     set_world(scene, lights.surroundings(rng, light, n, view.towards), light in lights.EVEN)
     blur = float(rng.uniform(0.05, 0.22)) if rng.random() < 0.08 and not flat else 0.0
     hidden = ground in ("box", "cushion", "silk")
-    scene.cycles.samples = SAMPLES_FOR_ALPHA if blur or hidden else SAMPLES
+    scene.cycles.samples = SAMPLES_FOR_ALPHA if blur or hidden else SAMPLES[split]
+    # Takes a fifth longer, and at the smaller size stones are as smooth without.
+    scene.cycles.denoising_prefilter = "ACCURATE" if split == "fine" else "NONE"
     scene.render.use_border = flat
     if flat:  # nothing but the ring is in the picture
         xy = camera.project(points if rings else at) if rings or len(meshes) else np.zeros((1, 2))
@@ -932,8 +938,10 @@ def encoded(image: Any, kind: str) -> Any:
 # --- shards --------------------------------------------------------------------------------------
 
 
-def shard_name(place: int) -> tuple[str, str, int]:
+def shard_name(place: int, fine: bool) -> tuple[str, str, int]:
     """File name, split and number of the shard at that place: the sixth of each ten validates."""
+    if fine:
+        return f"fine-{place:05d}.npz", "fine", place
     tens, rest = divmod(place, 10)
     if rest == 5:
         return f"val-{tens:05d}.npz", "val", tens
@@ -947,7 +955,7 @@ def write_shard(scene: Any, name: str, split: str, number: int, until: float) ->
     for k in range(PER_SHARD):
         if time.time() > until:
             return 0
-        seed = number * PER_SHARD + k + (VAL_SEEDS if split == "val" else 0)
+        seed = FIRST_SEED[split] + number * PER_SHARD + k
         items.append(make_item(scene, seed, split))
     arrays: dict[str, Any] = {"meta": np.array([item["meta"] for item in items])}
     for key in ("image", "alpha", "parts", "opening"):
@@ -965,6 +973,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=4000, help="items wanted in all")
+    parser.add_argument("--fine", action="store_true", help="open-work, larger, on plain grounds")
     parser.add_argument("--worker", default="0/1", help="i/n: this process takes each n-th shard")
     parser.add_argument("--minutes", type=float, default=1e6, help="stop after so long")
     parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
@@ -974,7 +983,7 @@ def main() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     scene = set_up()
     for place in range(mine, -(-asked.count // PER_SHARD), workers):
-        name, split, number = shard_name(place)
+        name, split, number = shard_name(place, asked.fine)
         if (CACHE / name).exists():
             continue
         began = time.time()

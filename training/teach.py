@@ -66,8 +66,8 @@ def teach(lesson: Lesson[W], description: str | None) -> None:
     options = parser.parse_args()
     torch.set_num_threads(2)
     torch.manual_seed(lesson.seed)
-    learned, validation = (
-        lesson.read(options.cache, f"{lesson.name}-{split}-*.npz") for split in ("shard", "val")
+    learned, validation = (  # all that are not kept back are learned from
+        lesson.read(options.cache, f"{lesson.name}-{split}-*.npz") for split in ("[!v]*", "val")
     )
     print(f"{len(learned.windows)} windows")
     average = _average(lesson, learned, validation, options.cache / f"{lesson.name}.pt")

@@ -58,9 +58,9 @@ PATCH, SURE_GAP, SURE_METAL = 3.0, 0.65, 0.25
 """As ``BARE``, below which it belongs to a patch that may be a gap, as those next to edges ring a
 little; the probability of a gap above which a patch is one, and below which it is metal or stone.
 Between, each of its pixels is what it seems."""
-BESIDE_GROUND = 0.15
-"""Share of what is next to a patch that is seen ground, below which it is metal or stone, too, if
-it is no gap for sure: a hole in a stone is worse than a gap left shut."""
+BESIDE_GROUND, CLOSED_IN_GAP = 0.15, 0.75
+"""Share of what is next to a patch that is seen ground, below which it is metal or stone, too,
+unless it is a gap with more than the second: a hole in a stone is worse than a gap left shut."""
 RIM = 2
 """How far round a gap pixels mix ground and metal, px of the reduced copy."""
 SPARKLE = 0.5, 1.4
@@ -167,10 +167,10 @@ def _ring_on_plain(
     ring = seen.log_odds(SEEN_AT_MOST) + cv2.blur(says, (3, 3)) > 0
     patches = find_patches(small, unlike < PATCH * ringing, seen)
     gap = tell_gaps(patches)
-    is_metal = gap < np.where(patches.beside_ground < BESIDE_GROUND, SURE_GAP, SURE_METAL)
-    gaps, metal = (
-        np.concatenate([[False], told])[patches.labels] for told in (gap > SURE_GAP, is_metal)
-    )
+    closed_in = patches.beside_ground < BESIDE_GROUND
+    is_gap = gap > np.where(closed_in, CLOSED_IN_GAP, SURE_GAP)
+    is_metal = np.where(closed_in, ~is_gap, gap < SURE_METAL)
+    gaps, metal = (np.concatenate([[False], told])[patches.labels] for told in (is_gap, is_metal))
     gaps = _to_their_edges(gaps, ring | metal, unlike, round(RIM * max(1.0, enlarged)))
     ring = np.asarray((ring | metal) & ~gaps, bool)
     return ring | (_stones_in(ring, seen, dev, lab) & ~gaps)
