@@ -77,9 +77,10 @@ def test_a_facet_as_white_as_the_ground_is_wholly_what_it_is_told_to_be(
     assert regions.ring[disc & ~outer].all()
 
 
+@pytest.mark.parametrize("probability", [0.4, 0.7])
 @pytest.mark.parametrize(("closed_in", "ring"), [(True, True), (False, False)])
-def test_a_patch_that_ring_closes_in_is_metal_if_that_is_likelier(
-    closed_in: bool, ring: bool
+def test_a_patch_that_ring_closes_in_is_metal_unless_it_is_a_gap_for_sure(
+    probability: float, closed_in: bool, ring: bool
 ) -> None:
     """White within a gold disc; alone, or between two strips of ground that was seen."""
     picture = cv2.resize(plain_ground(), (SIDE, SIDE))
@@ -93,7 +94,9 @@ def test_a_patch_that_ring_closes_in_is_metal_if_that_is_likelier(
         alpha[180:200, 150:250] = 0.1
     picture[patch], alpha[patch] = white, 0.6
     ground = fit_ground(bytes_to_lab(picture[::3, ::3])).part((0, 0, 1, 1))
-    regions = find_regions(picture, ground, Seen(alpha, np.zeros_like(alpha)), gaps_are(0.4))
+    regions = find_regions(
+        picture, ground, Seen(alpha, np.zeros_like(alpha)), gaps_are(probability)
+    )
     assert regions is not None
     assert regions.ring[184:196, 184:216].mean() == (1.0 if ring else 0.0)
 
