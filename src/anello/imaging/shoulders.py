@@ -42,7 +42,7 @@ narrower than the band."""
 WIDEST, THICKEST = 0.6, 0.38
 """Half-width, and rise over the shank, beyond which a shoulder is none; outer radii."""
 
-HARDLY_TELLS_DEG, TELLS_DEG = 20.0, 25.0
+HARDLY_TELLS_DEG, TELLS_DEG = 22.0, 27.0
 """Elevation up to which a silhouette does not tell thicker from wider, and from which it does."""
 
 STEEPEST_RISE, STEEPEST_WIDENING, RUN_DEG = 0.8, 0.5, 9.0
