@@ -63,14 +63,16 @@ def teach(lesson: Lesson[W], description: str | None) -> None:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--fine", action="store_true", help="learn from the larger pictures, too")
     options = parser.parse_args()
     torch.set_num_threads(2)
     torch.manual_seed(lesson.seed)
-    learned, validation = (  # all that are not kept back are learned from
-        lesson.read(options.cache, f"{lesson.name}-{split}-*.npz") for split in ("[!v]*", "val")
+    pattern, kept = ("[sf]*", "-fine.pt") if options.fine else ("shard", ".pt")
+    learned, validation = (
+        lesson.read(options.cache, f"{lesson.name}-{split}-*.npz") for split in (pattern, "val")
     )
     print(f"{len(learned.windows)} windows")
-    average = _average(lesson, learned, validation, options.cache / f"{lesson.name}.pt")
+    average = _average(lesson, learned, validation, options.cache / f"{lesson.name}{kept}")
     _, side, _, channels = validation.windows.shape
     model = to_tflite(average, side, channels)
     off = max(differences(model, average, list(validation.windows[:COMPARED])))

@@ -1,4 +1,4 @@
-"""Train the patch network on what ``patches.py`` made: ``python train_patches.py --out FILE``.
+"""Train a patch network on what ``patches.py`` made: ``train_patches.py [--fine] --out FILE``.
 
 Goes on from its checkpoint, step ``n`` being made from the seed (seed, n) alone; at the end it
 writes the network for the runtime.

@@ -58,7 +58,7 @@ PATCH, SURE_GAP, SURE_METAL = 3.0, 0.65, 0.25
 """As ``BARE``, below which it belongs to a patch that may be a gap, as those next to edges ring a
 little; the probability of a gap above which a patch is one, and below which it is metal or stone.
 Between, each of its pixels is what it seems."""
-BESIDE_GROUND, CLOSED_IN_GAP = 0.15, 0.75
+BESIDE_GROUND, CLOSED_IN_GAP = 0.15, 0.7
 """Share of what is next to a patch that is seen ground, below which it is metal or stone, too,
 unless it is a gap with more than the second: a hole in a stone is worse than a gap left shut."""
 RIM = 2

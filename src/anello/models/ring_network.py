@@ -17,7 +17,7 @@ from anello.imaging.evidence import RingEvidence, View, main_box
 from anello.imaging.warp import sampled
 from anello.models.contact_network import ContactNetwork
 from anello.models.interpreter import Network
-from anello.models.patch_network import PatchNetwork
+from anello.models.patch_network import PatchNetworks
 
 WEIGHTS = Path(__file__).with_name("ring_network.tflite")
 _MARGIN = 0.14
@@ -49,7 +49,7 @@ class RingNetwork:
     def __init__(self, path: str | Path = WEIGHTS) -> None:
         self._network = Network(path)
         self.size = self._network.input_side
-        self.tell_gaps = PatchNetwork().tell_gaps
+        self.tell_gaps = PatchNetworks().tell_gaps
         self._closer_contacts = ContactNetwork().look
 
     def look(self, pixels: Bytes) -> RingEvidence:
