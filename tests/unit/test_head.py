@@ -94,3 +94,23 @@ def test_a_head_of_wires_ends_above_the_band_s_inside() -> None:
     near_edge = (head.middle - head.reach * np.cos(e)).min()
     near_rim = shape.inner_radius_px * np.sin(e) - shape.band_width_px / 2 * np.cos(e)
     assert near_edge > near_rim - 0.26 * shape.outer_radius_px
+
+
+@pytest.mark.parametrize("elevation_deg", [30.0, 42.0, 50.0])
+def test_the_far_edge_is_told_to_a_fraction_of_a_pixel(elevation_deg: float) -> None:
+    """Its mirror image is drawn as the near edge, where whole pixels would be steps."""
+    shape = ring_shape(elevation_deg=elevation_deg)
+    cutout = photograph(shape, _grey)
+    e = np.radians(elevation_deg)
+    row, column = np.mgrid[0:520, 0:520]
+    x, y = column - shape.centre_xy[0], shape.centre_xy[1] - row
+
+    def edge(x: np.ndarray) -> np.ndarray:
+        return 250 * np.sin(e) + 60 * np.cos(e) * np.sqrt(np.maximum(1 - (x / 60) ** 2, 0))
+
+    covered = np.clip(edge(x) - y + 0.5, 0, 1) * ((np.abs(x) < 60) & (y > 100))
+    cutout.alpha[:] = np.maximum(cutout.alpha, (255 * covered).astype(np.uint8))
+    head = fit_head(cutout, shape)
+    assert head is not None
+    away = head.middle + head.reach * np.cos(e) - edge(head.q)
+    assert np.abs(away[np.abs(head.q) < 45]).max() < 0.2

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from anello.imaging.arrays import Float, Float64, Mask
+from anello.imaging.arrays import Bytes, Float, Float64, Mask
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
-from anello.imaging.shoulders import WORKING_RADIUS, upright_silhouette
+from anello.imaging.shoulders import WORKING_RADIUS, overhangs, upright_silhouette
 from anello.imaging.view import View
 
 MIN_EXCESS = 0.07
@@ -103,21 +103,23 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
     scale = WORKING_RADIUS / shape.outer_radius_px
     view = View.of_product(shape)
     if shape.view == "top":
-        alpha, x, y = upright_silhouette(cutout, shape, scale)
-        return _seen_from_above(alpha, x[0], y[:, 0], shape, scale)
+        coverage, x, y = upright_silhouette(cutout, shape, scale)
+        return _seen_from_above(coverage > 127, x[0], y[:, 0], shape, scale)
     se, ce = np.sin(view.elevation), np.cos(view.elevation)
     c, s = np.cos(view.azimuth), np.sin(view.azimuth)
     is_aside = abs(view.azimuth) > np.radians(ASIDE_DEG)
     shear = s / c * se if is_aside else 0.0
-    alpha, x, y = upright_silhouette(cutout, shape, scale, shear)
+    coverage, x, y = upright_silhouette(cutout, shape, scale, shear)
+    alpha = coverage > 127
     columns = _head_columns(alpha, x, y, shape, scale, shear)
     if columns is None:
         return None
     rise, slope = c * se + s * shear, c * shear - s * se
-    top = _fit_top(alpha, x[0], y, columns, shape, scale, rise)
-    if is_aside:
+    top = _fit_top(coverage, x[0], y, columns, shape, scale, rise)
+    # Less of the wall gives a higher top, and that less of the wall: settled after four.
+    for _ in range(4 if is_aside else 0):
         columns = _without_wall(columns, x[0], top.height * s)
-        top = _fit_top(alpha, x[0], y, columns, shape, scale, rise)
+        top = _fit_top(coverage, x[0], y, columns, shape, scale, rise)
     lo, hi = columns
     q = (x[0, lo : hi + 1] - top.height * s) / c
     middle = top.middle + slope * q
@@ -162,7 +164,7 @@ class _Top:
 
 
 def _fit_top(
-    alpha: Mask,
+    coverage: Bytes,
     x: Float,
     y: Float,
     columns: tuple[int, int],
@@ -175,7 +177,8 @@ def _fit_top(
     view = View.of_product(shape)
     c, ce = np.cos(view.azimuth), np.cos(view.elevation)
     lo, hi = columns
-    line = _tops(alpha, y)[lo : hi + 1]
+    alpha = coverage > 127
+    line = _tops(alpha, y)[lo : hi + 1] + overhangs(coverage[:, lo : hi + 1])
     crown = _crown(line)
     share = (crown[1] - crown[0]) / (hi - lo)
     has_neighbours = CORNER < share < LONE_CROWN

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from anello.imaging.arrays import Float, Float64, Mask
+from anello.imaging.arrays import Bytes, Float, Float64, Mask
 from anello.imaging.hoop import Shoulders
 
 if TYPE_CHECKING:
@@ -62,23 +62,35 @@ clear azimuths: a head is wider."""
 
 def upright_silhouette(
     cutout: Cutout, shape: RingShape, scale: float, shear: float = 0.0
-) -> tuple[Mask, Float, Float]:
-    """The silhouette with the hoop's visible top upwards, and x right, y up of its pixels; sheared,
-    y is that much more a pixel to the right."""
+) -> tuple[Bytes, Float, Float]:
+    """Coverage, 0 to 255, with the hoop's visible top upwards, and x right, y up of its pixels;
+    sheared, y is that much more a pixel to the right."""
     extent = int(2.6 * WORKING_RADIUS)
     turn_rad = np.radians(shape.rotation_deg)
     down = np.array([-np.sin(turn_rad), np.cos(turn_rad)]) / scale
     right = np.array([np.cos(turn_rad), np.sin(turn_rad)]) / scale + shear * down
     photo_from_upright = np.column_stack([right, down, shape.centre_xy - extent * (right + down)])
     side = 2 * extent + 1
+    # Means, not single pixels, so that it tells where in a pixel an edge runs.
+    run = 2 * int(1 / scale / 2) + 1
     small = cv2.warpAffine(
-        cutout.alpha,
+        cv2.blur(cutout.alpha, (run, run)),
         photo_from_upright,
         (side, side),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     )
     row, column = np.mgrid[0:side, 0:side].astype(np.float32)
-    return small > 127, column - extent, extent - row
+    return np.asarray(small, np.uint8), column - extent, extent - row
+
+
+def overhangs(coverage: Bytes) -> Float64:
+    """(n,) how far above the middle of each column's highest pixel, half covered at least, the edge
+    runs: where coverage falls through a half."""
+    first = np.maximum((coverage > 127).argmax(0), 1)
+    column = np.arange(coverage.shape[1])
+    inside = coverage[first, column].astype(np.float64)
+    outside = coverage[first - 1, column].astype(np.float64)
+    return np.asarray((inside - 127.5) / np.maximum(inside - outside, 1.0), np.float64)
 
 
 def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
@@ -87,12 +99,13 @@ def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
     if shape.view in ("top", "face"):
         return None
     scale = WORKING_RADIUS / shape.outer_radius_px
-    solid, _, _ = upright_silhouette(cutout, shape, scale)
+    coverage, _, _ = upright_silhouette(cutout, shape, scale)
+    solid = coverage > 127
     # The same angles serve from the visible top and, further down, from the head.
     from_head = azimuth = np.radians(np.arange(-FARTHEST_DEG, FARTHEST_DEG + 1, STEP_DEG))
     shank = shape.band_width_px * scale / 2
     half = _half_widths(solid, azimuth, shape, scale)
-    middle = _swerve(solid, azimuth, half, shape, scale)
+    middle = _swerve(coverage, azimuth, half, shape, scale)
     if middle is not None:
         middle = np.interp(from_head + np.radians(shape.head_deg), azimuth, middle)
         same = np.ones_like(middle)
@@ -111,7 +124,7 @@ def fit_shoulders(cutout: Cutout, shape: RingShape) -> Shoulders | None:
     outer = np.full(half.shape, WORKING_RADIUS)
     told = np.clip((shape.elevation_deg - HARDLY_TELLS_DEG) / (TELLS_DEG - HARDLY_TELLS_DEG), 0, 1)
     if told > 0:
-        outer = _outer_radii(solid, from_head, both, half, shape)
+        outer = _outer_radii(coverage, from_head, both, half, shape)
     outer = WORKING_RADIUS + told * known * (_smooth(outer) - WORKING_RADIUS)
     grown = max(float(half.max()) - shank, float(outer.max()) - WORKING_RADIUS)
     if grown < LEAST_CHANGE * WORKING_RADIUS:
@@ -133,14 +146,14 @@ def _half_widths(solid: Mask, azimuth: Float64, shape: RingShape, scale: float) 
 
 
 def _swerve(
-    solid: Mask, azimuth: Float64, near: Float64, shape: RingShape, scale: float
+    coverage: Bytes, azimuth: Float64, near: Float64, shape: RingShape, scale: float
 ) -> Float64 | None:
     """(N,) how far the band's middle line lies towards the near rim, working px; None where both
     edges do not say so. near : (N,) where the near edge lies."""
     se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
     shank = shape.band_width_px * scale / 2
     x = WORKING_RADIUS * np.sin(azimuth)
-    y = _tops(solid, x)
+    y = _tops(coverage, x)
     far = (y - WORKING_RADIUS * np.cos(azimuth) * se) / ce + SEEN_CROWN * WORKING_RADIUS
     middle, half = (near - far) / 2, (near + far) / 2
     as_wide = np.abs(half - shank) < KEEPS_WIDTH * WORKING_RADIUS
@@ -153,20 +166,21 @@ def _swerve(
     return np.asarray(_smooth(middle) * np.clip(known, 0, 1), np.float64)
 
 
-def _tops(solid: Mask, x: Float64) -> Float64:
+def _tops(coverage: Bytes, x: Float64) -> Float64:
     """(N,) y of the silhouette above the hoop's middle at x; NaN where there is none."""
-    centre = solid.shape[0] // 2
-    columns = solid[: centre + 1, centre + np.round(x).astype(int)]
-    return np.where(columns.any(0), centre - columns.argmax(0) + 0.5, np.nan)
+    centre = coverage.shape[0] // 2
+    columns = coverage[: centre + 1, centre + np.round(x).astype(int)]
+    solid = columns > 127
+    return np.where(solid.any(0), centre - solid.argmax(0) + overhangs(columns), np.nan)
 
 
 def _outer_radii(
-    solid: Mask, from_head: Float64, both: Float64, half: Float64, shape: RingShape
+    coverage: Bytes, from_head: Float64, both: Float64, half: Float64, shape: RingShape
 ) -> Float64:
     """(N,) outer radius by the silhouette, up to where the head's own flank begins, working px."""
     se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
     t = np.arange(-1.5 * WORKING_RADIUS, 1.5 * WORKING_RADIUS + 1)
-    top = _tops(solid, t)
+    top = _tops(coverage, t)
     crown = np.maximum(half - SEEN_CROWN * WORKING_RADIUS, 0.3 * half)
     found = np.full(both.shape, np.nan)
     for side in range(2):
