@@ -147,17 +147,17 @@ def _refine(pixels: Bytes, small: Bytes, regions: Regions, confidence: float) ->
     full = _level(regions.ring, reach)
     if full.shape != (height, width):
         full = cv2.resize(full, (width, height), interpolation=cv2.INTER_LINEAR)
-    rows, cols = np.divmod(np.flatnonzero(cv2.inRange(full, 9, 247)), width)
+    rows, cols = np.divmod(np.flatnonzero((full >= 9) & (full <= 247)), width)
     x0, y0, x1, y1 = box_of(regions.ring, 12)
     ring = regions.ring[y0:y1, x0:x1]
-    linear = srgb_to_linear(small[y0:y1, x0:x1])
-    alpha = np.where(full > 128, np.uint8(255), np.uint8(0))
+    colours = _weighable(small[y0:y1, x0:x1])
+    alpha = np.asarray(cv2.threshold(full, 128, 255, cv2.THRESH_BINARY)[1], np.uint8)
     rgb = pixels.copy()
     if rows.size:
         x = ((cols + 0.5) / width * small.shape[1] - 0.5 - x0).astype(np.float32)
         y = ((rows + 0.5) / height * small.shape[0] - 0.5 - y0).astype(np.float32)
-        near_ring = _colour_near(x, y, linear, shrunk(ring, 2), ring)
-        near_ground = _colour_near(x, y, linear, ~grown(ring, 2), ~ring)
+        near_ring = _colour_near(x, y, colours, shrunk(ring, 2), ring)
+        near_ground = _colour_near(x, y, colours, ~grown(ring, 2), ~ring)
         seen = srgb_to_linear(pixels[rows, cols])
         depth = (full[rows, cols].astype(np.float32) - 128) * np.float32(reach / 127)
         ramp = max(1.0, 1.4 * small.shape[1] / width)
@@ -211,10 +211,15 @@ def _level(ring: Mask, reach: float) -> Bytes:
     return np.asarray(np.clip(128 + signed * (127 / reach), 1, 255), np.uint8)
 
 
-def _colour_near(x: Float, y: Float, linear: Float, sure: Mask, likely: Mask) -> Float:
-    """(n, 3) the mean colour of the sure pixels nearest to places (n,), continued outwards from
-    there and from likely ones (pull and push)."""
-    colours = cv2.merge([*cv2.split(linear), np.ones(linear.shape[:2], np.float32)])
+def _weighable(pixels: Bytes) -> Float:
+    """(h, w, 4) linear light, and a weight of 1."""
+    linear = cv2.split(srgb_to_linear(pixels))
+    return np.asarray(cv2.merge([*linear, np.ones_like(linear[0])]), np.float32)
+
+
+def _colour_near(x: Float, y: Float, colours: Float, sure: Mask, likely: Mask) -> Float:
+    """(n, 3) the mean of the sure pixels' weighable colours nearest to places (n,), continued
+    outwards from there and from likely ones (pull and push)."""
     picked = np.zeros((x.size, 4), np.float32)
     for mask, sigma, cell, share in (
         (sure, 2.0, 2, 1.0),
@@ -291,7 +296,7 @@ def _from_matte(pixels: Bytes, matte: Bytes, method: str) -> Cutout | None:
         core = cv2.resize(matte, (w, h), interpolation=cv2.INTER_AREA) > 252
         x = ((cols + 0.5) / width * w - 0.5).astype(np.float32)
         y = ((rows + 0.5) / height * h - 0.5).astype(np.float32)
-        near = _colour_near(x, y, srgb_to_linear(small), core, core)
+        near = _colour_near(x, y, _weighable(small), core, core)
         share = (matte[rows, cols].astype(np.float32) / 255)[:, None] ** 2
         seen = srgb_to_linear(pixels[rows, cols])
         rgb[rows, cols] = linear_to_srgb((share * seen + (1 - share) * near).astype(np.float32))

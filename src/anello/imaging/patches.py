@@ -56,7 +56,8 @@ def find_patches(small: Bytes, bare: Mask, seen: Seen) -> Patches:
     numbers[kept] = np.arange(1, len(kept) + 1)
     labels = numbers[pieces]
     windows = np.empty((len(kept), WINDOW, WINDOW, 15), np.uint8)
-    said = np.dstack([np.uint8(255 * plane) for plane in (seen.alpha, seen.opening, bare)])
+    planes = seen.alpha, seen.opening, bare.astype(np.float32)
+    said = np.asarray(cv2.merge([np.uint8(255 * plane) for plane in planes]), np.uint8)
     full = small, said, labels
     half_size = (labels.shape[1] + 1) // 2, (labels.shape[0] + 1) // 2
     small_half, said_half = (
@@ -82,8 +83,12 @@ def find_patches(small: Bytes, bare: Mask, seen: Seen) -> Patches:
 def _shares_beside(labels: Bytes, what: Mask, n: int) -> Float:
     """(n,) share of ``what`` among the pixels next to each label."""
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    beside = np.where(labels == 0, cv2.dilate(labels, cross), 0)
-    pixels, share = (np.bincount(b.ravel(), minlength=n + 1)[1:] for b in (beside, beside * what))
+    around = cv2.dilate(labels, cross)
+    at = np.flatnonzero((around > 0) & (labels == 0))
+    beside = around.ravel()[at]
+    pixels, share = (
+        np.bincount(b, minlength=n + 1)[1:] for b in (beside, beside[what.ravel()[at]])
+    )
     return np.asarray(share / np.maximum(pixels, 1), np.float32)
 
 

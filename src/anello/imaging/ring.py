@@ -402,8 +402,10 @@ def _sticking_out(hoop: Hoop, solid: Mask) -> tuple[tuple[float, float], float] 
     within, _ = hoop.outlines(-0.8 * EXCESS)
     beyond = solid.astype(np.uint8)
     cv2.fillPoly(beyond, [np.round(within).astype(np.int32)], 0)
-    rows, cols = np.nonzero(beyond)
-    x, y = cols.astype(np.float64), rows.astype(np.float64)
+    found = cv2.findNonZero(beyond)
+    if found is None:
+        return None
+    x, y = np.ascontiguousarray(found.reshape(-1, 2).T, np.float64)
     outside, _ = hoop.excess(x, y)
     excess = outside > EXCESS
     share = float(excess.sum()) / max(1, int(np.count_nonzero(solid)))
