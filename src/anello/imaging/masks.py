@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from anello.imaging.arrays import Bytes, Float, Float64, Mask, Roi
 from anello.imaging.ground import connected_to, frame_mask
 
-
 NEAR = 3
 """Radius, px, up to which a small disc is quicker than distances."""
 
