@@ -22,6 +22,7 @@ from anello.errors import (
 from anello.imaging import stacking
 from anello.imaging.arrays import Bytes, Float, Float64, Roi
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
+from anello.imaging.dome import Dome, fit_dome
 from anello.imaging.finger import FingerSite, locate_site
 from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
 from anello.imaging.head import Head, fit_head
@@ -110,7 +111,7 @@ class RingAnalysis:
     cutout: Cutout
     texture: Texture
     shape: RingShape
-    head: Head | None
+    head: Head | Dome | None
     offset_xy: tuple[float, float]
     scale: float
     size: tuple[int, int]
@@ -210,9 +211,11 @@ def analyse_ring(
             raise no_ring()
         cutout = mended(cutout, shape.fitted)
         shape = replace(shape, shoulders=fit_shoulders(cutout, shape))
-        head, texture = fit_head(cutout, shape), make_texture(cutout)
+        head = fit_head(cutout, shape)
+        front = head if head is None else fit_dome(cutout, shape, head) or head
+        texture = make_texture(cutout)
     size = (photo.width, photo.height)
-    return RingAnalysis(cutout, texture, shape, head, offset_xy, scale, size)
+    return RingAnalysis(cutout, texture, shape, front, offset_xy, scale, size)
 
 
 def cut_out_ring(

@@ -61,6 +61,7 @@ class Clues:
         vector in picture coordinates, or None where the two can't be told apart.
     coverage : (s, s) 0 to 255, how likely ring, on the network's grid; None if not kept.
     here_from_grid : (2, 3) affine from there to this picture, px.
+    view : how the ring seems to be seen; None if not known.
     """
 
     contacts_xy: Float64 | None
@@ -69,6 +70,7 @@ class Clues:
     up_xy: Float64 | None = None
     coverage: Bytes | None = None
     here_from_grid: Float64 | None = None
+    view: View | None = None
 
     def in_crop(self, offset_xy: tuple[float, float], scale: float) -> Clues:
         """The same in a crop that is ``scale`` times as large."""
@@ -160,6 +162,7 @@ class RingEvidence:
             up_xy,
             coverage,
             self.photo_from_grid,
+            self.view,
         )
 
     def over(self, roi: Roi, shape: tuple[int, ...]) -> Seen:

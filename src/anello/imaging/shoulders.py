@@ -153,7 +153,7 @@ def _swerve(
     se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
     shank = shape.band_width_px * scale / 2
     x = WORKING_RADIUS * np.sin(azimuth)
-    y = _tops(coverage, x)
+    y = silhouette_tops(coverage, x)
     far = (y - WORKING_RADIUS * np.cos(azimuth) * se) / ce + SEEN_CROWN * WORKING_RADIUS
     middle, half = (near - far) / 2, (near + far) / 2
     as_wide = np.abs(half - shank) < KEEPS_WIDTH * WORKING_RADIUS
@@ -166,7 +166,7 @@ def _swerve(
     return np.asarray(_smooth(middle) * np.clip(known, 0, 1), np.float64)
 
 
-def _tops(coverage: Bytes, x: Float64) -> Float64:
+def silhouette_tops(coverage: Bytes, x: Float64) -> Float64:
     """(N,) y of the silhouette above the hoop's middle at x; NaN where there is none."""
     centre = coverage.shape[0] // 2
     columns = coverage[: centre + 1, centre + np.round(x).astype(int)]
@@ -180,7 +180,7 @@ def _outer_radii(
     """(N,) outer radius by the silhouette, up to where the head's own flank begins, working px."""
     se, ce = np.sin(np.radians(shape.elevation_deg)), np.cos(np.radians(shape.elevation_deg))
     t = np.arange(-1.5 * WORKING_RADIUS, 1.5 * WORKING_RADIUS + 1)
-    top = _tops(coverage, t)
+    top = silhouette_tops(coverage, t)
     crown = np.maximum(half - SEEN_CROWN * WORKING_RADIUS, 0.3 * half)
     found = np.full(both.shape, np.nan)
     for side in range(2):

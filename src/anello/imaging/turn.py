@@ -7,6 +7,8 @@ from above the finger (docs/how-it-works.md):
 * the *top* of the head, a plane that faces out along the back of the finger;
 * the *wall* of the head, the upright surface between the top's near edge and the hoop.
 
+A head as wide as its hoop has one surface instead of the last two and most of the first: a *dome*.
+
 Both cameras are orthographic. In the camera's upright frame a point of the ring has a sideways
 coordinate ``t``, one towards the visible top of the hoop ``g`` and an axial one ``a`` (towards the
 near rim: the wrist's side on the hand). A camera at elevation e out of the hoop's plane sees it at
@@ -20,7 +22,7 @@ hoop behind the finger is never drawn, for it is never asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, radians, sin, sqrt
 from typing import TypeAlias
 
@@ -29,13 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anello.imaging.arrays import Float, Float64, Roi
+from anello.imaging.dome import NARROWS_DEG, Dome, see_dome
 from anello.imaging.finger import FingerSite
 from anello.imaging.hand import Finger
 from anello.imaging.head import Head
 from anello.imaging.hoop import see_hoop
 from anello.imaging.ring import RingShape
 from anello.imaging.texture import FULL, Level, Texture
-from anello.imaging.view import View
+from anello.imaging.view import READABLE_DEG, View
 
 SNUGNESS, THUMB_SNUGNESS = 1.0, 0.95
 """Inner radius of the hoop over half the finger's width: a ring that fits touches both sides. A
@@ -77,11 +80,6 @@ FLANK = 0.75
 
 LOWEST_FLANK = 0.72
 """Foot of the flank over the head's height: inside the band, which hides it."""
-
-MAX_AZIMUTH_DEG = 68.0
-"""How far round the hoop the product photo is still worth reading. Beyond, its mirror image is, or
-what stands at this limit: nearer to the outline the smallest misfit reads past the metal."""
-
 
 _EDGE_STEPS = 256
 """Entries of the table of a head's near edge."""
@@ -159,7 +157,7 @@ def _hoop(
         azimuth = np.float32(shop.azimuth) - from_head[hidden]
         t, g = r[hidden] * np.sin(azimuth), r[hidden] * np.cos(azimuth)
         x, y = shop.project(t, g, hoop.a[hidden])
-        clear = ~_shows_head(x, y, head, shop) & (np.abs(azimuth) < radians(MAX_AZIMUTH_DEG))
+        clear = ~_shows_head(x, y, head, shop) & (np.abs(azimuth) < radians(READABLE_DEG))
         swapped = tuple(index[clear] for index in hidden)
         source_x[swapped], source_y[swapped] = x[clear], y[clear]
     return _Sheet(source_x, source_y, hoop.visible, hoop.normal_tga, r - shape.inner_radius_px)
@@ -175,7 +173,7 @@ def _readable(from_head: Float, head: Head | None, shop: View) -> Float:
         lo, hi = head.azimuth_range
         inside = (from_head > lo) & (from_head < hi)
         from_head = np.where(inside, np.where(from_head < (lo + hi) / 2, lo, hi), from_head)
-    limit, turned = radians(MAX_AZIMUTH_DEG), np.float32(shop.azimuth)
+    limit, turned = radians(READABLE_DEG), np.float32(shop.azimuth)
     unseen = np.abs(turned + from_head) > limit
     unseen &= np.abs(turned - from_head) < np.abs(turned + from_head)
     from_head = np.where(unseen, -from_head, from_head)
@@ -286,6 +284,18 @@ def _head_flank(x: Float, y: Float, head: Head, seen: View, shop: View) -> _Shee
     return _Sheet(source_x, source_y, visible, normal, height - lowest)
 
 
+def _dome(x: Float, y: Float, dome: Dome, shape: RingShape, seen: View, shop: View) -> _Sheet:
+    """The front of a ring whose head is as wide as its hoop."""
+    front = see_dome(dome, seen, x, y)
+    limit = radians(READABLE_DEG)
+    azimuth = np.clip(front.from_head + np.float32(shop.azimuth), -limit, limit)
+    t, g = front.height * np.sin(azimuth), front.height * np.cos(azimuth)
+    source_x, source_y = shop.project(t, g, front.a)
+    normal = (np.sin(front.azimuth), np.cos(front.azimuth), np.zeros_like(x))
+    above_skin = front.height - np.float32(shape.inner_radius_px)
+    return _Sheet(source_x, source_y, front.visible, normal, above_skin)
+
+
 def _walled(head: Head, shape: RingShape, shop: View) -> Float:
     """(N,) 1 where the product photo shows the wall below the head's top, all but its foot; scraps
     of it would hang there like shards."""
@@ -315,7 +325,11 @@ def _is_wall(x: Float, y: Float, shape: RingShape, shop: View) -> NDArray[np.boo
 
 
 def turn(
-    texture: Texture, shape: RingShape, head: Head | None, site: FingerSite, size: tuple[int, int]
+    texture: Texture,
+    shape: RingShape,
+    head: Head | Dome | None,
+    site: FingerSite,
+    size: tuple[int, int],
 ) -> Layer:
     """Draw the ring as it looks on the finger.
 
@@ -333,8 +347,14 @@ def turn(
     premultiplied = np.zeros((*x.shape, 4), np.float32)
     facts = np.zeros((x.shape[0] // SUPERSAMPLING, x.shape[1] // SUPERSAMPLING, 4), np.float32)
     box = _hoop_box(x, y, seen, shape)
-    drawing = [(box, _hoop(x[box], y[box], shape, head, seen, shop))]
-    if head is not None:
+    hoop = _hoop(x[box], y[box], shape, head if isinstance(head, Head) else None, seen, shop)
+    drawing = [(box, hoop)]
+    if isinstance(head, Dome):
+        beyond = np.abs(see_dome(head, seen, x[box], y[box]).from_head) > radians(NARROWS_DEG)
+        drawing = [(box, replace(hoop, visible=hoop.visible & beyond))]
+        box = _dome_box(x, y, head, seen)
+        drawing.append((box, _dome(x[box], y[box], head, shape, seen, shop)))
+    if isinstance(head, Head):
         box = _head_box(x, y, head, seen, shape)
         if abs(seen.azimuth) > FLANK_FROM:
             drawing.append((box, _head_flank(x[box], y[box], head, seen, shop)))
@@ -398,6 +418,13 @@ def _head_box(x: Float, y: Float, head: Head, seen: View, shape: RingShape) -> _
     return _box_around((x >= t.min()) & (x <= t.max()) & (np.abs(y) <= top))
 
 
+def _dome_box(x: Float, y: Float, dome: Dome, seen: View) -> _Box:
+    """Rows and columns of the samples that the front can cover, whole pixels."""
+    t, low, high = dome.outline(seen)
+    across = (x >= t.min()) & (x <= t.max())
+    return _box_around(across & (y >= low.min()) & (y <= high.max()))
+
+
 def _hoop_box(x: Float, y: Float, seen: View, shape: RingShape) -> _Box:
     """Rows and columns of the samples that the hoop can cover, whole pixels."""
     hoop = shape.hoop.opened(seen.lift, seen.azimuth)
@@ -428,7 +455,7 @@ def _far_reach(head: Head, shape: RingShape) -> float:
 
 def _layer_roi(
     shape: RingShape,
-    head: Head | None,
+    head: Head | Dome | None,
     site: FingerSite,
     seen: View,
     scale: float,
@@ -439,7 +466,11 @@ def _layer_roi(
     tall = outer * sin(seen.elevation) + 2 * half
     x = [-outer, outer]
     y = [-2 * half, tall]
-    if head is not None:
+    if isinstance(head, Dome):
+        t, low, high = head.outline(seen)
+        x += [float(t.min()), float(t.max())]
+        y += [float(low.min()), float(high.max())]
+    elif head is not None:
         reach = _far_reach(head, shape)
         t, g = seen.from_head(head.q, head.height)
         rise = g * sin(seen.elevation)

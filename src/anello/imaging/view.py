@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 MIN_PITCH_DEG = 3.0
 """Below this the near face and the wall are seen edge-on and their inverse has no answer."""
 
+READABLE_DEG = 68.0
+"""How far round the hoop a product photo is still worth reading: nearer to the outline the smallest
+misfit reads past the metal."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
