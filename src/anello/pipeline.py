@@ -22,7 +22,7 @@ from anello.errors import (
 from anello.imaging import stacking
 from anello.imaging.arrays import Bytes, Float, Float64, Roi
 from anello.imaging.color import linear_to_srgb, srgb_to_linear
-from anello.imaging.dome import Dome, fit_dome
+from anello.imaging.dome import ASIDE_DEG, Dome, fit_dome
 from anello.imaging.finger import FingerSite, locate_site
 from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
 from anello.imaging.head import Head, fit_head
@@ -104,17 +104,23 @@ class HandAnalysis:
 class RingAnalysis:
     """Everything about a product photo that does not depend on the hand. Picklable.
 
-    cutout, texture, shape, head : in pixels of a crop around the ring, reduced when very large;
-    ``photo_xy = crop_xy / scale + offset_xy`` leads back to the product photo.
+    cutout, texture, shape, head, dome : in pixels of a crop around the ring, reduced when very
+    large; ``photo_xy = crop_xy / scale + offset_xy`` leads back to the product photo.
     """
 
     cutout: Cutout
     texture: Texture
     shape: RingShape
-    head: Head | Dome | None
+    head: Head | None
+    dome: Dome | None
     offset_xy: tuple[float, float]
     scale: float
     size: tuple[int, int]
+
+    def front(self, site: FingerSite) -> Head | Dome | None:
+        """What stands on the hoop, as it is drawn there: a dome would smear what it turns aside."""
+        aside = abs(site.roll_deg - self.shape.head_deg)
+        return self.dome if self.dome is not None and aside < ASIDE_DEG else self.head
 
     def to_photo(self, points_xy: Float64) -> Float64:
         """Points of the crop as points of the product photo."""
@@ -136,7 +142,9 @@ class RingAnalysis:
                 remedy="Give the two points of the inner edge that are farthest apart.",
             )
         shape = replace(shape, shoulders=fit_shoulders(self.cutout, shape))
-        return replace(self, shape=shape, head=fit_head(self.cutout, shape))
+        head = fit_head(self.cutout, shape)
+        dome = fit_dome(self.cutout, shape, head)
+        return replace(self, shape=shape, head=head, dome=dome)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,11 +219,10 @@ def analyse_ring(
             raise no_ring()
         cutout = mended(cutout, shape.fitted)
         shape = replace(shape, shoulders=fit_shoulders(cutout, shape))
-        head = fit_head(cutout, shape)
-        front = head if head is None else fit_dome(cutout, shape, head) or head
-        texture = make_texture(cutout)
+        head, texture = fit_head(cutout, shape), make_texture(cutout)
+        dome = fit_dome(cutout, shape, head)
     size = (photo.width, photo.height)
-    return RingAnalysis(cutout, texture, shape, front, offset_xy, scale, size)
+    return RingAnalysis(cutout, texture, shape, head, dome, offset_xy, scale, size)
 
 
 def cut_out_ring(
@@ -297,7 +304,7 @@ def _wear(
     """Draw one ring into ``picture`` and ``coverage``."""
     size, site = (hand.photo.width, hand.photo.height), place.site
     with watch("turn"):
-        layer = turn(ring.texture, ring.shape, ring.head, site, size)
+        layer = turn(ring.texture, ring.shape, ring.front(site), site, size)
         if is_empty(layer.roi):
             raise PhotoCheckInvalid(
                 "Hand size should fit in range", remedy="Keep the whole finger in the frame."

@@ -31,6 +31,9 @@ WIDE_HEAD = 1.42
 STEEPEST_DEG = 30.0
 """Elevation of the shop's camera up to which a hand's is near enough."""
 
+ASIDE_DEG = 30.0
+"""How far a front may be turned aside from how the shop's camera saw it."""
+
 STEP_DEG, FLATNESS = 2.0, 3.0
 """Azimuths from the head at which it is known, and the exponent of its superellipse, from side to
 side of the hoop and as high as the head: 2 is round, large is flat."""
@@ -76,8 +79,8 @@ class Dome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DomeView:
-    """What each sample sees: azimuths from the front's middle and from the visible top, height as in
-    the product photo, a, and whether there is any front."""
+    """What each sample sees: azimuths from the front's middle and from the visible top, height as
+    in the product photo, a, and whether there is any front."""
 
     from_head: Float
     azimuth: Float
@@ -98,13 +101,15 @@ def see_dome(dome: Dome, view: View, x: Float, y: Float) -> DomeView:
     return DomeView(from_head, azimuth, height, a, (a >= far) & (a <= near))
 
 
-def fit_dome(cutout: Cutout, shape: RingShape, head: Head) -> Dome | None:
+def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None:
     """The front of a ring whose head is as wide as its hoop; None of others, of pairs, and where
     the photo's view is too steep, or shows no opening."""
     is_pair = cutout.clues is not None and cutout.clues.view == "pair"
     if shape.view != "three_quarter" or shape.elevation_deg > STEEPEST_DEG or is_pair:
         return None
-    if cutout.opening is None or np.ptp(head.q) < WIDE_HEAD * shape.outer_radius_px:
+    if head is None or cutout.opening is None:
+        return None
+    if np.ptp(head.q) < WIDE_HEAD * shape.outer_radius_px:
         return None
     scale = WORKING_RADIUS / shape.outer_radius_px
     coverage, x, _ = upright_silhouette(cutout, shape, scale)
