@@ -118,6 +118,16 @@ def test_narrow_heads_steep_views_pairs_and_closed_rings_have_no_dome() -> None:
     assert fit_dome(one, shape, head) is not None
 
 
+def test_heads_that_are_not_as_wide_need_gaps() -> None:
+    shape = ring_shape(elevation_deg=28.0, band_width_px=110.0)
+    cutout, head = _wide_front(shape)
+    narrower = Head(head.q * np.float32(0.8), head.height, head.reach, head.middle)
+    assert fit_dome(cutout, shape, narrower) is None
+    pierced = replace(cutout, alpha=cutout.alpha.copy())
+    pierced.alpha[90:180:12, 130:370] = 0
+    assert fit_dome(pierced, shape, narrower) is not None
+
+
 def test_beside_the_front_nothing_is_drawn_past_the_hoop() -> None:
     shape = ring_shape(elevation_deg=25.0, band_width_px=120.0)
     texture = make_texture(photograph(shape, _painted))

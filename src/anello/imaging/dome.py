@@ -25,8 +25,12 @@ from anello.imaging.ring import RingShape
 from anello.imaging.shoulders import WORKING_RADIUS, silhouette_tops, upright_silhouette
 from anello.imaging.view import READABLE_DEG, View
 
-WIDE_HEAD = 1.42
-"""Width of a head, outer radii, from which it is the hoop's whole front."""
+WIDE_HEAD, WIDE_OPEN_HEAD, OPEN = 1.42, 1.0, 0.025
+"""Width of a head, outer radii, from which it is the hoop's whole front; the same where more than
+such a share of the front are gaps."""
+
+MIDDLE = 0.8
+"""How far to each side of its middle the front is looked at for gaps, outer radii."""
 
 STEEPEST_DEG = 30.0
 """Elevation of the shop's camera up to which a hand's is near enough."""
@@ -102,53 +106,58 @@ def see_dome(dome: Dome, view: View, x: Float, y: Float) -> DomeView:
 
 
 def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None:
-    """The front of a ring whose head is as wide as its hoop; None of others, of pairs, and where
-    the photo's view is too steep, or shows no opening."""
+    """The front of a ring whose head is nearly as wide as its hoop; None of others, of pairs, and
+    where the photo's view is too steep, or shows no opening."""
     is_pair = cutout.clues is not None and cutout.clues.view == "pair"
-    if shape.view != "three_quarter" or shape.elevation_deg > STEEPEST_DEG or is_pair:
+    if head is None or is_pair or cutout.opening is None:
         return None
-    if head is None or cutout.opening is None:
-        return None
-    if np.ptp(head.q) < WIDE_HEAD * shape.outer_radius_px:
+    width = float(np.ptp(head.q)) / shape.outer_radius_px
+    is_near = shape.view == "three_quarter" and shape.elevation_deg <= STEEPEST_DEG
+    if width < WIDE_OPEN_HEAD or not is_near:
         return None
     scale = WORKING_RADIUS / shape.outer_radius_px
-    coverage, x, _ = upright_silhouette(cutout, shape, scale)
+    coverage, x, y = upright_silhouette(cutout, shape, scale)
     hole = replace(cutout, alpha=np.where(cutout.opening, np.uint8(255), np.uint8(0)))
-    opening = upright_silhouette(hole, shape, scale)[0] > 127
-    from_head = np.radians(np.arange(-ENDS_DEG, ENDS_DEG + 1, STEP_DEG))
-    level = float(np.median(head.height)) * scale
-    across, up = np.abs(np.sin(from_head)) / WORKING_RADIUS, np.cos(from_head) / level
-    height = (across**FLATNESS + up**FLATNESS) ** (-1 / FLATNESS)
+    opening, _, _ = upright_silhouette(hole, shape, scale)
+    top = np.nan_to_num(silhouette_tops(coverage, x[0]))
+    rim = _rim(opening > 127, x[0], shape, scale)
+    front = (y < top) & (y > rim) & (np.abs(x) < MIDDLE * WORKING_RADIUS)
+    gaps = float((coverage[front] < 128).mean()) if front.any() else 0.0
+    if width < WIDE_HEAD and gaps < OPEN:
+        return None
+    level = float(np.median(head.height))
+    return _between(x[0] / scale, rim / scale, top / scale, level, shape)
 
-    shop = View.of_product(shape)
+
+def _rim(opening: Mask, x: Float, shape: RingShape, scale: float) -> Float64:
+    """(N,) y of the opening's upper edge at x, working px; straight on to the hoop's sides where
+    none is seen."""
+    half = shape.band_width_px * scale / 2
+    side = -half * np.cos(np.radians(shape.elevation_deg))
+    bore = np.abs(x) < shape.inner_radius_px * scale
+    seen = np.flatnonzero(opening.any(0) & bore)
+    y = opening.shape[0] // 2 - opening[:, seen].argmax(0).astype(np.float32)
+    y = cv2.medianBlur(y.reshape(1, -1), 5)[0] if seen.size else y
+    sides = [-WORKING_RADIUS, WORKING_RADIUS]
+    edge = np.interp(x, np.insert(sides, 1, x[seen]), np.insert([side, side], 1, y))
+    return np.asarray(edge, np.float64)
+
+
+def _between(x: Float, rim: Float64, top: Float64, level: float, shape: RingShape) -> Dome:
+    """The dome as high as ``level`` over what a product photo shows at x, from y to y."""
+    shop, outer = View.of_product(shape), shape.outer_radius_px
+    from_head = np.radians(np.arange(-ENDS_DEG, ENDS_DEG + 1, STEP_DEG))
+    across, up = np.abs(np.sin(from_head)) / outer, np.cos(from_head) / level
+    height = (across**FLATNESS + up**FLATNESS) ** (-1 / FLATNESS)
     readable = np.radians(READABLE_DEG)
     azimuth = np.clip(from_head + shop.azimuth, -readable, readable)
     t, g = height * np.sin(azimuth), height * np.cos(azimuth)
-    shank = shape.band_width_px * scale / 2
-    beside = BESIDE * WORKING_RADIUS
-    top = np.interp(t, x[0], np.nan_to_num(silhouette_tops(coverage, x[0]))) + beside
-    rim = np.interp(t, *_rim(opening, shape, scale)) - beside
-    far, near = ((g * np.sin(shop.elevation) - y) / np.cos(shop.elevation) for y in (top, rim))
-    narrowed = (np.degrees(np.abs(from_head)) - NARROWS_DEG) / (ENDS_DEG - NARROWS_DEG)
-    left = 1 - np.clip(narrowed, 0, 1)
-    far, near = left * far - (1 - left) * shank, left * near + (1 - left) * shank
-    lengths = (v / scale for v in (height, far, near))
-    known = (v.astype(np.float32) for v in (from_head, *lengths))
-    return Dome(shape.outer_radius_px, *known)
-
-
-def _rim(opening: Mask, shape: RingShape, scale: float) -> tuple[Float64, Float64]:
-    """x right, y up of the opening's upper edge, from one end of the hoop to the other, working px;
-    straight on to the hoop's sides where no opening is seen."""
-    half = shape.band_width_px * scale / 2
-    side = -half * np.cos(np.radians(shape.elevation_deg))
-    middle = opening.shape[0] // 2
-    bore = int(shape.inner_radius_px * scale)
-    columns = np.arange(middle - bore, middle + bore + 1)
-    columns = columns[opening[:, columns].any(0)]
-    y = middle - opening[:, columns].argmax(0).astype(np.float32)
-    y = cv2.medianBlur(y.reshape(1, -1), 5)[0] if columns.size else y
-    return (
-        np.concatenate([[-WORKING_RADIUS], columns - float(middle), [WORKING_RADIUS]]),
-        np.concatenate([[side], y, [side]]),
+    far, near = (
+        (g * np.sin(shop.elevation) - np.interp(t, x, y)) / np.cos(shop.elevation)
+        for y in (top + BESIDE * outer, rim - BESIDE * outer)
     )
+    narrowed = (np.degrees(np.abs(from_head)) - NARROWS_DEG) / (ENDS_DEG - NARROWS_DEG)
+    left, shank = 1 - np.clip(narrowed, 0, 1), shape.band_width_px / 2
+    far, near = left * far - (1 - left) * shank, left * near + (1 - left) * shank
+    known = (v.astype(np.float32) for v in (from_head, height, far, near))
+    return Dome(outer, *known)
