@@ -122,6 +122,12 @@ class RingAnalysis:
         aside = abs(site.roll_deg - self.shape.head_deg)
         return self.dome if self.dome is not None and aside < ASIDE_DEG else self.head
 
+    def width_px(self, site: FingerSite) -> float:
+        """How far along the finger the band reaches there, px of the hand photo."""
+        front = self.front(site)
+        width = front.width if isinstance(front, Dome) else self.shape.band_width_px
+        return width * hand_from_ring(self.shape, site)
+
     def to_photo(self, points_xy: Float64) -> Float64:
         """Points of the crop as points of the product photo."""
         return np.asarray((points_xy + 0.5) / self.scale - 0.5 + np.array(self.offset_xy))
@@ -360,10 +366,7 @@ def _places(
     places = wanted_places(hand, options)
     sites = [place.site for place in places]
     worn = {place.site.finger: place.worn for place in places}
-    bands_px = [
-        ring.shape.band_width_px * hand_from_ring(ring.shape, site)
-        for ring, site in zip(rings, sites, strict=True)
-    ]
+    bands_px = [ring.width_px(site) for ring, site in zip(rings, sites, strict=True)]
     locations = stacking.spread(hand.hand, sites, bands_px, worn)
     # What a finger wears is said as it was seen from the place asked for.
     return [
@@ -466,7 +469,7 @@ def _warnings(hand: HandAnalysis, ring: RingAnalysis, place: Place) -> tuple[str
         said.append(f"{hand.hand.n_hands} hands were found; the largest whole one wears the ring.")
     if place.worn:
         unit_px = stacking.location_px(hand.hand, site.finger)
-        half = ring.shape.band_width_px * hand_from_ring(ring.shape, site) / 2 / unit_px
+        half = ring.width_px(site) / 2 / unit_px
         said.append(
             "This finger wears a ring already and leaves no room for another; "
             "another finger, or a photo without it, would help."

@@ -138,3 +138,10 @@ def test_beside_the_front_nothing_is_drawn_past_the_hoop() -> None:
         layer = turn(texture, shape, _dome(200.0), site, SIZE)
         x, _ = finger_coordinates(layer, site)
         assert np.abs(x[layer.alpha > 0.02]).max() < 200 * hand_from_ring(shape, site) + 2
+
+
+def test_its_width_is_that_of_the_longer_side_twice() -> None:
+    dome = _dome(220.0, half_width=60.0)
+    assert dome.width == pytest.approx(120)
+    assert replace(dome, near=dome.near + 15).width == pytest.approx(150)
+    assert replace(dome, far=dome.far - 30).width == pytest.approx(180)

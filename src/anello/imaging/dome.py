@@ -32,7 +32,7 @@ such a share of the front are gaps."""
 MIDDLE = 0.8
 """How far to each side of its middle the front is looked at for gaps, outer radii."""
 
-STEEPEST_DEG = 30.0
+STEEPEST_DEG = 33.0
 """Elevation of the shop's camera up to which a hand's is near enough."""
 
 ASIDE_DEG = 30.0
@@ -64,6 +64,11 @@ class Dome:
     height: Float
     far: Float
     near: Float
+
+    @property
+    def width(self) -> float:
+        """Along the axis, as if it reached as far both ways."""
+        return 2 * float(max(self.near.max(), -self.far.min()))
 
     def opened(self, view: View) -> tuple[Float, Float]:
         """(N,) azimuths from the visible top, and heights, in the size and turn of a finger's view:
