@@ -119,15 +119,19 @@ def test_narrow_heads_steep_views_pairs_and_closed_rings_have_no_dome() -> None:
     assert fit_dome(one, shape, head) is not None
 
 
-def test_heads_that_are_not_as_wide_need_gaps() -> None:
+def test_bands_and_heads_that_are_not_as_wide_need_gaps() -> None:
     shape = ring_shape(elevation_deg=28.0, band_width_px=110.0)
     cutout, head = _wide_front(shape)
     narrower = Head(head.q * np.float32(0.8), head.height, head.reach, head.middle)
     assert fit_dome(cutout, shape, narrower) is None
+    assert fit_dome(cutout, shape, None) is None
     pierced = replace(cutout, alpha=cutout.alpha.copy())
     for row in (140, 170, 200):
         pierced.alpha[row : row + 10, 200:300] = 0
     assert fit_dome(pierced, shape, narrower) is not None
+    band = fit_dome(pierced, shape, None)
+    assert band is not None
+    assert band.height == pytest.approx(shape.outer_radius_px, rel=1e-5)
 
 
 def test_beside_the_front_nothing_is_drawn_past_the_hoop() -> None:

@@ -1,4 +1,4 @@
-"""Fronts as wide as their hoop: wires, carved fronts, bands that branch around their stones.
+"""Fronts as wide as their hoop: wires, carved fronts, bands that are pierced or branch.
 
 No plane and wall are in them, but parts at all heights. Yet a hand's camera looks at a ring from
 nearly as high as most shops' cameras do, and there the way from one picture to the other hardly
@@ -25,9 +25,9 @@ from anello.imaging.ring import RingShape
 from anello.imaging.shoulders import WORKING_RADIUS, silhouette_tops, upright_silhouette
 from anello.imaging.view import READABLE_DEG, View
 
-WIDE_HEAD, WIDE_OPEN_HEAD, OPEN = 1.42, 1.0, 0.025
-"""Width of a head, outer radii, from which it is the hoop's whole front; the same where more than
-such a share of the front are gaps."""
+WIDE_HEAD, WIDE_OPEN_HEAD, OPEN = 1.42, 1.0, 0.02
+"""Width of a head, outer radii, from which it is the hoop's whole front; the same where at least
+such a share of the front are gaps, as then a band without a head is."""
 
 MIDDLE = 0.8
 """How far to each side of its middle the front is looked at for gaps, outer radii."""
@@ -111,12 +111,12 @@ def see_dome(dome: Dome, view: View, x: Float, y: Float) -> DomeView:
 
 
 def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None:
-    """The front of a ring whose head is nearly as wide as its hoop; None of others, of pairs, and
-    where the photo's view is too steep, or shows no opening."""
+    """The front of a ring whose head is nearly as wide as its hoop, or of a pierced band; None of
+    others, of pairs, and where the photo's view is too steep, or shows no opening."""
     is_pair = cutout.clues is not None and cutout.clues.view == "pair"
-    if head is None or is_pair or cutout.opening is None:
+    if is_pair or cutout.opening is None:
         return None
-    width = float(np.ptp(head.q)) / shape.outer_radius_px
+    width = WIDE_OPEN_HEAD if head is None else float(np.ptp(head.q)) / shape.outer_radius_px
     is_near = shape.view == "three_quarter" and shape.elevation_deg <= STEEPEST_DEG
     if width < WIDE_OPEN_HEAD or not is_near:
         return None
@@ -130,7 +130,7 @@ def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None
     gaps = float((coverage[front] < 128).mean()) if front.any() else 0.0
     if width < WIDE_HEAD and gaps < OPEN:
         return None
-    level = float(np.median(head.height))
+    level = shape.outer_radius_px if head is None else float(np.median(head.height))
     return _between(x[0] / scale, rim / scale, top / scale, level, shape)
 
 
@@ -153,7 +153,8 @@ def _between(x: Float, rim: Float64, top: Float64, level: float, shape: RingShap
     shop, outer = View.of_product(shape), shape.outer_radius_px
     from_head = np.radians(np.arange(-ENDS_DEG, ENDS_DEG + 1, STEP_DEG))
     across, up = np.abs(np.sin(from_head)) / outer, np.cos(from_head) / level
-    height = (across**FLATNESS + up**FLATNESS) ** (-1 / FLATNESS)
+    flatness = FLATNESS if level > outer else 2.0
+    height = (across**flatness + up**flatness) ** (-1 / flatness)
     readable = np.radians(READABLE_DEG)
     azimuth = np.clip(from_head + shop.azimuth, -readable, readable)
     t, g = height * np.sin(azimuth), height * np.cos(azimuth)
