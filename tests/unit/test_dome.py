@@ -9,6 +9,7 @@ from rings import finger_coordinates, finger_site, photograph, ring_shape
 from anello.imaging.dome import BESIDE, Dome, fit_dome
 from anello.imaging.evidence import Clues
 from anello.imaging.head import Head
+from anello.imaging.hoop import Shoulders
 from anello.imaging.matting import Cutout
 from anello.imaging.ring import RingShape
 from anello.imaging.texture import make_texture
@@ -132,6 +133,13 @@ def test_bands_and_heads_that_are_not_as_wide_need_gaps() -> None:
     band = fit_dome(pierced, shape, None)
     assert band is not None
     assert band.height == pytest.approx(shape.outer_radius_px, rel=1e-5)
+    # From steeper above a head's height would count, a band's does not.
+    steep = replace(shape, elevation_deg=36.0)
+    assert fit_dome(pierced, steep, None) is not None
+    assert fit_dome(pierced, steep, head) is None
+    at = np.radians(np.array([-90.0, 90.0]))
+    wave = Shoulders(at, at * 0 + 200, at * 0 + 55, at * 0 + 10)
+    assert fit_dome(pierced, replace(shape, shoulders=wave), None) is None
 
 
 def test_beside_the_front_nothing_is_drawn_past_the_hoop() -> None:

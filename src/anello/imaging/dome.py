@@ -32,8 +32,9 @@ such a share of the front are gaps, as then a band without a head is."""
 MIDDLE = 0.8
 """How far to each side of its middle the front is looked at for gaps, outer radii."""
 
-STEEPEST_DEG = 33.0
-"""Elevation of the shop's camera up to which a hand's is near enough."""
+STEEPEST_DEG, STEEPEST_BAND_DEG = 33.0, 48.0
+"""Elevation of the shop's camera up to which a hand's is near enough; the same for bands without a
+head, whose parts are nearly all as high."""
 
 ASIDE_DEG = 30.0
 """How far a front may be turned aside from how the shop's camera saw it."""
@@ -112,13 +113,14 @@ def see_dome(dome: Dome, view: View, x: Float, y: Float) -> DomeView:
 
 def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None:
     """The front of a ring whose head is nearly as wide as its hoop, or of a pierced band; None of
-    others, of pairs, and where the photo's view is too steep, or shows no opening."""
+    others, of pairs, of bands that swerve, and where the photo's view is too steep, or shows no
+    opening."""
     is_pair = cutout.clues is not None and cutout.clues.view == "pair"
-    if is_pair or cutout.opening is None:
+    if is_pair or cutout.opening is None or shape.view != "three_quarter" or shape.hoop.swerves:
         return None
     width = WIDE_OPEN_HEAD if head is None else float(np.ptp(head.q)) / shape.outer_radius_px
-    is_near = shape.view == "three_quarter" and shape.elevation_deg <= STEEPEST_DEG
-    if width < WIDE_OPEN_HEAD or not is_near:
+    steepest = STEEPEST_BAND_DEG if head is None else STEEPEST_DEG
+    if width < WIDE_OPEN_HEAD or shape.elevation_deg > steepest:
         return None
     scale = WORKING_RADIUS / shape.outer_radius_px
     coverage, x, y = upright_silhouette(cutout, shape, scale)

@@ -67,6 +67,11 @@ class Hoop:
         return Hoop(*radii, self.width, shoulders, head_azimuth)
 
     @property
+    def swerves(self) -> bool:
+        """Whether its middle line leaves its plane."""
+        return self.shoulders is not None and bool(self.shoulders.middle.any())
+
+    @property
     def largest(self) -> tuple[float, float]:
         """Outer radius, and reach along the axis from the hoop's plane, where they are greatest."""
         outer, half, middle = self.grown(np.linspace(-pi / 2, pi / 2, _AZIMUTHS))
