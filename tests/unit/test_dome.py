@@ -142,6 +142,22 @@ def test_bands_and_heads_that_are_not_as_wide_need_gaps() -> None:
     assert fit_dome(pierced, replace(shape, shoulders=wave), None) is None
 
 
+def test_shoulders_as_large_as_a_head_have_one_from_low_cameras() -> None:
+    shape = ring_shape(elevation_deg=28.0, band_width_px=110.0)
+    cutout, _ = _wide_front(shape)
+    at = np.radians(np.array([-90.0, 0.0, 90.0]))
+    for wider, thicker, grown in ((10, 20, False), (40, 0, True), (0, 70, True)):
+        shoulders = Shoulders(
+            at,
+            200 + thicker * np.array([0.0, 1, 0]),
+            55 + wider * np.array([0.0, 1, 0]),
+            np.zeros(3),
+        )
+        signet = replace(shape, shoulders=shoulders)
+        assert (fit_dome(cutout, signet, None) is not None) == grown
+        assert fit_dome(cutout, replace(signet, elevation_deg=40.0), None) is None
+
+
 def test_beside_the_front_nothing_is_drawn_past_the_hoop() -> None:
     shape = ring_shape(elevation_deg=25.0, band_width_px=120.0)
     texture = make_texture(photograph(shape, _painted))

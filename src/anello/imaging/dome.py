@@ -29,6 +29,10 @@ WIDE_HEAD, WIDE_OPEN_HEAD, OPEN = 1.42, 1.0, 0.02
 """Width of a head, outer radii, from which it is the hoop's whole front; the same where at least
 such a share of the front are gaps, as then a band without a head is."""
 
+GROWN = 0.3
+"""How much wider or thicker than the shank, outer radii, shoulders are from which a band is its own
+head: a signet, a bombé, a stone that nothing tells from its shoulders."""
+
 MIDDLE = 0.8
 """How far to each side of its middle the front is looked at for gaps, outer radii."""
 
@@ -130,10 +134,19 @@ def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None
     rim = _rim(opening > 127, x[0], shape, scale)
     front = (y < top) & (y > rim) & (np.abs(x) < MIDDLE * WORKING_RADIUS)
     gaps = float((coverage[front] < 128).mean()) if front.any() else 0.0
-    if width < WIDE_HEAD and gaps < OPEN:
+    if width < WIDE_HEAD and gaps < OPEN and not (head is None and _is_grown(shape)):
         return None
     level = shape.outer_radius_px if head is None else float(np.median(head.height))
     return _between(x[0] / scale, rim / scale, top / scale, level, shape)
+
+
+def _is_grown(shape: RingShape) -> bool:
+    """Whether the shoulders are as large as a head, and seen from no higher than one may be."""
+    if shape.elevation_deg > STEEPEST_DEG:
+        return False
+    outer, reach = shape.hoop.largest
+    wider, thicker = 2 * reach - shape.band_width_px, outer - shape.outer_radius_px
+    return max(wider, thicker) > GROWN * shape.outer_radius_px
 
 
 def _rim(opening: Mask, x: Float, shape: RingShape, scale: float) -> Float64:
