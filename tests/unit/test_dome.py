@@ -128,15 +128,19 @@ def test_bands_and_heads_that_are_not_as_wide_need_gaps() -> None:
     assert fit_dome(cutout, shape, None) is None
     pierced = replace(cutout, alpha=cutout.alpha.copy())
     for row in (140, 170, 200):
-        pierced.alpha[row : row + 10, 200:300] = 0
+        pierced.alpha[row : row + 8, 215:285] = 0
     assert fit_dome(pierced, shape, narrower) is not None
     band = fit_dome(pierced, shape, None)
     assert band is not None
     assert band.height == pytest.approx(shape.outer_radius_px, rel=1e-5)
-    # From steeper above a head's height would count, a band's does not.
+    # From steeper above a head's height would count, a band's does not, nor do wires'.
     steep = replace(shape, elevation_deg=36.0)
     assert fit_dome(pierced, steep, None) is not None
     assert fit_dome(pierced, steep, head) is None
+    wires = replace(cutout, alpha=cutout.alpha.copy())
+    for column in range(150, 350, 20):
+        wires.alpha[130:210, column : column + 8] = 0
+    assert fit_dome(wires, steep, head) is not None
     at = np.radians(np.array([-90.0, 90.0]))
     wave = Shoulders(at, at * 0 + 200, at * 0 + 55, at * 0 + 10)
     assert fit_dome(pierced, replace(shape, shoulders=wave), None) is None

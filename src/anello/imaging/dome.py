@@ -25,9 +25,11 @@ from anello.imaging.ring import RingShape
 from anello.imaging.shoulders import WORKING_RADIUS, silhouette_tops, upright_silhouette
 from anello.imaging.view import READABLE_DEG, View
 
-WIDE_HEAD, WIDE_OPEN_HEAD, OPEN = 1.42, 1.0, 0.02
-"""Width of a head, outer radii, from which it is the hoop's whole front; the same where at least
-such a share of the front are gaps, as then a band without a head is."""
+WIDE_HEAD, WIDE_OPEN_HEAD = 1.42, 1.0
+"""Width of a head, outer radii, from which it is the hoop's whole front; the same with gaps."""
+
+OPEN, WIRES = 0.02, 0.06
+"""Share of a front's middle from which its gaps count, and from which it is little but wires."""
 
 GROWN = 0.3
 """How much wider or thicker than the shank, outer radii, shoulders are from which a band is its own
@@ -36,9 +38,9 @@ head: a signet, a bombé, a stone that nothing tells from its shoulders."""
 MIDDLE = 0.8
 """How far to each side of its middle the front is looked at for gaps, outer radii."""
 
-STEEPEST_DEG, STEEPEST_BAND_DEG = 33.0, 48.0
-"""Elevation of the shop's camera up to which a hand's is near enough; the same for bands without a
-head, whose parts are nearly all as high."""
+STEEPEST_DEG, STEEPEST_OPEN_DEG = 33.0, 48.0
+"""Elevation of the shop's camera up to which a hand's is near enough; the same for wires and for
+pierced bands, of which nearly all is as high as the hoop."""
 
 ASIDE_DEG = 30.0
 """How far a front may be turned aside from how the shop's camera saw it."""
@@ -122,9 +124,7 @@ def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None
     is_pair = cutout.clues is not None and cutout.clues.view == "pair"
     if is_pair or cutout.opening is None or shape.view != "three_quarter" or shape.hoop.swerves:
         return None
-    width = WIDE_OPEN_HEAD if head is None else float(np.ptp(head.q)) / shape.outer_radius_px
-    steepest = STEEPEST_BAND_DEG if head is None else STEEPEST_DEG
-    if width < WIDE_OPEN_HEAD or shape.elevation_deg > steepest:
+    if _width(head, shape) < WIDE_OPEN_HEAD or shape.elevation_deg > STEEPEST_OPEN_DEG:
         return None
     scale = WORKING_RADIUS / shape.outer_radius_px
     coverage, x, y = upright_silhouette(cutout, shape, scale)
@@ -134,16 +134,24 @@ def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None
     rim = _rim(opening > 127, x[0], shape, scale)
     front = (y < top) & (y > rim) & (np.abs(x) < MIDDLE * WORKING_RADIUS)
     gaps = float((coverage[front] < 128).mean()) if front.any() else 0.0
-    if width < WIDE_HEAD and gaps < OPEN and not (head is None and _is_grown(shape)):
+    wires = OPEN if head is None else WIRES
+    steepest = STEEPEST_OPEN_DEG if gaps >= wires else STEEPEST_DEG
+    is_whole = gaps >= OPEN or _is_grown(head, shape)
+    if not is_whole or shape.elevation_deg > steepest:
         return None
     level = shape.outer_radius_px if head is None else float(np.median(head.height))
     return _between(x[0] / scale, rim / scale, top / scale, level, shape)
 
 
-def _is_grown(shape: RingShape) -> bool:
-    """Whether the shoulders are as large as a head, and seen from no higher than one may be."""
-    if shape.elevation_deg > STEEPEST_DEG:
-        return False
+def _width(head: Head | None, shape: RingShape) -> float:
+    """Of a head, outer radii; a band without one may be a front, too."""
+    return np.inf if head is None else float(np.ptp(head.q)) / shape.outer_radius_px
+
+
+def _is_grown(head: Head | None, shape: RingShape) -> bool:
+    """Whether the head is as wide as its hoop or, without one, the shoulders as large as a head."""
+    if head is not None:
+        return _width(head, shape) >= WIDE_HEAD
     outer, reach = shape.hoop.largest
     wider, thicker = 2 * reach - shape.band_width_px, outer - shape.outer_radius_px
     return max(wider, thicker) > GROWN * shape.outer_radius_px
