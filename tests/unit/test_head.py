@@ -114,3 +114,14 @@ def test_the_far_edge_is_told_to_a_fraction_of_a_pixel(elevation_deg: float) -> 
     assert head is not None
     away = head.middle + head.reach * np.cos(e) - edge(head.q)
     assert np.abs(away[np.abs(head.q) < 45]).max() < 0.2
+
+
+def test_through_the_hole_a_claw_makes_no_head_longer_than_it_can_be() -> None:
+    shape = ring_shape(elevation_deg=86.0, view="face")
+    cutout = _with_stone(shape, 225, 60, 60)
+    for column in (210, 285):
+        top = int(np.flatnonzero(cutout.alpha[:, column])[0])
+        cutout.alpha[top - 20 : top, column : column + 6] = 255
+    head = fit_head(cutout, shape)
+    assert head is not None
+    assert head.reach.max() < 1.5 * np.ptp(head.q) / 2 + 1

@@ -28,6 +28,9 @@ MIN_AREA = 0.01
 ASPECT_RANGE = (0.35, 1.05)
 """Axial over tangential half-extent of a head's crown: a stone set across, a stone set along."""
 
+LONGEST = 1.5
+"""The same, of all that is read as its top, claws and corners among it."""
+
 PRONG = 0.07
 """Half-width, in outer radii, of what is too thin to be the head's outline."""
 
@@ -141,9 +144,9 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
         reach[first:last] = np.maximum(reach[first:last], GAP_REACH * top.reach)
     kept = slice(first, last + 1)
     middle -= shear * x[0, lo : hi + 1]
-    return Head(
-        *((v[kept] / scale).astype(np.float32) for v in (q, height, np.maximum(reach, 0), middle))
-    )
+    # Through the hole a pixel of height is many of length.
+    reach = np.clip(reach, 0, LONGEST * np.ptp(q[kept]) / 2)
+    return Head(*((v[kept] / scale).astype(np.float32) for v in (q, height, reach, middle)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

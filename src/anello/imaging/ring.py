@@ -68,6 +68,8 @@ OFF_ELEVATION_DEG = 8.0
 """How far such a fit's elevation may lie from the one that was seen, which is off by 4 degrees."""
 NOT_ITS_OPENING = 2.5
 """Cost of a hoop's fit from which the opening is rather a gap beside the head."""
+WIDEST_BAND = 1.4
+"""Of a ring that fits between two joints, outer radii: through the hole hardly any width is seen."""
 ANCHORS_APART = 0.15
 """How far from a fit's contact points, over the opening's length, given ones may lie and only move
 it; farther off, it is the fit that is wrong."""
@@ -537,7 +539,7 @@ def _shape(
         rotation_deg=float(np.rad2deg(hoop.turn_rad)),
         inner_radius_px=hoop.outer * hoop.ratio / scale,
         outer_radius_px=hoop.outer / scale,
-        band_width_px=hoop.width / scale,
+        band_width_px=min(hoop.width, WIDEST_BAND * hoop.outer) / scale,
         elevation_deg=elevation,
         head_deg=head_deg,
         contact_xy=(ends_xy + 0.5) / scale - 0.5,
