@@ -69,7 +69,7 @@ OFF_ELEVATION_DEG = 8.0
 NOT_ITS_OPENING = 2.5
 """Cost of a hoop's fit from which the opening is rather a gap beside the head."""
 WIDEST_BAND = 1.4
-"""Of a ring that fits between two joints, outer radii: through its hole hardly any of it is seen."""
+"""Of a ring that fits between two joints, outer radii; through the hole hardly any is seen."""
 ANCHORS_APART = 0.15
 """How far from a fit's contact points, over the opening's length, given ones may lie and only move
 it; farther off, it is the fit that is wrong."""
