@@ -399,3 +399,17 @@ def test_an_opening_that_fits_no_hoop_is_a_gap() -> None:
     shape = fit_ring(cutout)
     assert shape is not None
     assert shape.view == "top"
+
+
+def test_through_the_hole_a_cut_out_band_is_as_wide_as_bands_are() -> None:
+    """A pixel of what is seen there is many of the width: what was cut out counts for less."""
+    hoop = DrawnHoop(rotation_deg=-20.0, elevation_deg=86.0, width=120.0)
+    exact = cut_out_by_mask(*draw_hoop(plain_ground(), hoop))
+    assert exact is not None
+    widths = [
+        shape.band_width_px
+        for shape in (fit_ring(exact), fit_ring(replace(exact, method="ground")))
+        if shape is not None
+    ]
+    assert widths[0] == pytest.approx(120, rel=0.2)
+    assert 0.32 * hoop.outer < widths[1] < widths[0]

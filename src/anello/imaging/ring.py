@@ -18,6 +18,7 @@ from anello.imaging.color import srgb_to_linear
 from anello.imaging.evidence import Clues
 from anello.imaging.hoop_fit import (
     POOR_COST,
+    USUAL_WIDTH_RATIO,
     Hoop,
     fit_hoop,
     fit_hoop_to_anchors,
@@ -68,8 +69,9 @@ OFF_ELEVATION_DEG = 8.0
 """How far such a fit's elevation may lie from the one that was seen, which is off by 4 degrees."""
 NOT_ITS_OPENING = 2.5
 """Cost of a hoop's fit from which the opening is rather a gap beside the head."""
-WIDEST_BAND = 1.4
-"""Of a ring that fits between two joints, outer radii; through the hole hardly any is seen."""
+OFFSET_SIGMA, OFFSET_SIGMA_CUT = 0.004, 0.021
+"""Error of half the width as a fit sees it, outer radii, where the silhouette is exact, and where
+it was cut out here, with cameras that are near: the wide look wider and the slim slimmer."""
 ANCHORS_APART = 0.15
 """How far from a fit's contact points, over the opening's length, given ones may lie and only move
 it; farther off, it is the fit that is wrong."""
@@ -190,6 +192,7 @@ def _by_anchors(traced: _Traced, found: Hoop | None, anchors: Float64, cutout: C
     else:
         hole = traced.holes[0] if traced.holes else None
         hoop = _with_usual_metal(fit_hoop_to_anchors(traced.outline, hole, given, usual))
+    hoop = _with_likely_width(hoop, cutout.method in GIVEN)
     head_deg = _head_deg(hoop, traced.rgb, traced.solid)
     return _shape(hoop, given, head_deg, traced.scale, cutout.confidence, ())
 
@@ -215,6 +218,7 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
         # Of the opening as it is seen, which its rounded edges make wider than the bore.
         ends_xy = hoop.ends_xy if seen is None else _ends_by_both(hoop, seen, bool(holes))
         hoop = _with_likely_metal(hoop, cutout.method in GIVEN)
+    hoop = _with_likely_width(hoop, cutout.method in GIVEN)
     head_deg = _head_deg(hoop, traced.rgb, solid)
     shape = _shape(hoop, ends_xy, head_deg, traced.scale, confidence, warnings)
     return replace(shape, fitted=fitted)
@@ -236,9 +240,11 @@ def _by_ends(traced: _Traced, cutout: Cutout) -> RingShape | None:
     if not fair:
         return None
     hoop = _with_usual_metal(min(fair, key=lambda hoop: hoop.cost))
+    ends_xy = hoop.ends_xy
+    hoop = _with_likely_width(hoop, cutout.method in GIVEN)
     head_deg = _head_deg(hoop, traced.rgb, traced.solid)
     confidence = ENDS_ALONE * cutout.confidence
-    return _shape(hoop, hoop.ends_xy, head_deg, traced.scale, confidence, (GUESSED,))
+    return _shape(hoop, ends_xy, head_deg, traced.scale, confidence, (GUESSED,))
 
 
 def _ends_seen(clues: Clues, hoop: Hoop | None) -> Float64 | None:
@@ -517,6 +523,16 @@ def _with_likely_metal(hoop: Hoop, given: bool) -> Hoop:
     return replace(hoop, ratio=ratio)
 
 
+def _with_likely_width(hoop: Hoop, given: bool) -> Hoop:
+    """The hoop with w by what was measured and by what bands are, as above: seen through the hole
+    little of it is left."""
+    cosine = max(float(np.cos(hoop.elevation_rad)), 0.05)
+    own = (cosine / 2 / (OFFSET_SIGMA if given else OFFSET_SIGMA_CUT)) ** 2
+    usual = 1 / USUAL_WIDTH_RATIO[1] ** 2
+    width = (own * hoop.width + usual * USUAL_WIDTH_RATIO[0] * hoop.outer) / (own + usual)
+    return replace(hoop, offset=width * cosine / 2)
+
+
 def _shape(
     hoop: Hoop,
     ends_xy: Float64,
@@ -539,7 +555,7 @@ def _shape(
         rotation_deg=float(np.rad2deg(hoop.turn_rad)),
         inner_radius_px=hoop.outer * hoop.ratio / scale,
         outer_radius_px=hoop.outer / scale,
-        band_width_px=min(hoop.width, WIDEST_BAND * hoop.outer) / scale,
+        band_width_px=hoop.width / scale,
         elevation_deg=elevation,
         head_deg=head_deg,
         contact_xy=(ends_xy + 0.5) / scale - 0.5,
