@@ -289,7 +289,8 @@ def _head_columns(
         y = radius * np.cos(azimuth) * se + (half - middle) * ce + shear * across
         return np.asarray(np.maximum(np.interp(x[0], across, y, 0, 0), 0))
 
-    rises = alpha & (y > rim(MIN_EXCESS))
+    upper = slice(0, len(y) // 2 + 1)  # the rim is never lower than the middle
+    rises = alpha[upper] & (y[upper] > rim(MIN_EXCESS))
     count, _, stats, _ = cv2.connectedComponentsWithStats(rises.astype(np.uint8))
     if count < 2:
         return None

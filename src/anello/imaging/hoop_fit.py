@@ -20,12 +20,13 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from anello.imaging.arrays import Float64, Mask
+from anello.imaging.masks import box_of
 
 Real: TypeAlias = float | Float64
 """One number, or one for each set of parameters."""
 
-OUTLINE_POINTS = 100
-"""Points kept of each outline."""
+OUTLINE_POINTS, PADDED = 100, 4
+"""Points kept of each outline; px around the mask in which it may be smooth."""
 ROBUST_SCALE = 0.015
 """Outline residual, in outer radii, beyond which a point begins to count as head or damage."""
 USUAL_THICKNESS_RATIO = (0.885, 0.05)
@@ -161,7 +162,11 @@ class Hoop:
 
 def outline_of(mask: Mask) -> Float64 | None:
     """(n, 2) points evenly along the outer border of a mask's longest part, between pixels."""
-    padded = cv2.copyMakeBorder(mask.astype(np.uint8) * 255, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
+    if not mask.any():
+        return None
+    x0, y0, x1, y1 = box_of(mask, 0)
+    part = mask[y0:y1, x0:x1].astype(np.uint8) * 255
+    padded = cv2.copyMakeBorder(part, *[PADDED] * 4, cv2.BORDER_CONSTANT)
     # Twice as large and blurred: the contour runs between ring and ground, not on ring pixels.
     smooth = cv2.GaussianBlur(cv2.resize(padded, None, fx=2, fy=2), (0, 0), 1.5)
     contours, _ = cv2.findContours(
@@ -172,7 +177,7 @@ def outline_of(mask: Mask) -> Float64 | None:
     longest = max(contours, key=cv2.contourArea)[:, 0].astype(np.float64)
     if len(longest) < 24:
         return None
-    points = (longest + 0.5) / 2 - 0.5 - 2
+    points = (longest + 0.5) / 2 - 0.5 - PADDED + np.array([x0, y0])
     return _evenly(points)
 
 

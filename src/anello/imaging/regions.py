@@ -24,7 +24,7 @@ from anello.imaging.ground import (
     fit_ground,
     frame_mask,
 )
-from anello.imaging.masks import grown, holes, largest, main_part, pieces, size_of, smoothed
+from anello.imaging.masks import box_of, grown, holes, largest, main_part, pieces, size_of, smoothed
 from anello.imaging.patches import TellGaps, find_patches
 
 DECISION_SIDE = 448
@@ -205,14 +205,19 @@ def _closed_in(bare: Mask, seen: Seen) -> Mask:
 
 def _stones_in(ring: Mask, seen: Seen, dev: Deviation, lab: Float) -> Mask:
     """Holes of the ring that sparkle and were not seen through."""
-    inside = holes(ring)
-    labels, mean = pieces(inside)
-    light = mean(np.abs(dev.light)) < AS_LIGHT
-    through = mean(seen.alpha) < np.where(light, SEEN_THROUGH_LIGHT, SEEN_THROUGH)
-    stones = ~through & (mean(~dev.calm) > SPARKLE[0])
+    found = holes(ring)
+    if not found.any():
+        return found
+    x0, y0, x1, y1 = box_of(found, 1)
+    near = slice(y0, y1), slice(x0, x1)
+    labels, mean = pieces(found[near])
+    light = mean(np.abs(dev.light[near])) < AS_LIGHT
+    through = mean(seen.alpha[near]) < np.where(light, SEEN_THROUGH_LIGHT, SEEN_THROUGH)
+    stones = ~through & (mean(~dev.calm[near]) > SPARKLE[0])
     if stones.any():
-        stones &= mean(edge_strength(lab)) > SPARKLE[1]
-    return np.asarray(stones[labels] & inside, bool)
+        stones &= mean(edge_strength(lab[near])) > SPARKLE[1]
+    found[near] &= stones[labels]
+    return found
 
 
 def _ring_on_texture(small: Bytes, seen: Seen) -> Mask:
