@@ -8,7 +8,7 @@ from anello.imaging.color import linear_to_srgb, srgb_to_linear
 from anello.imaging.head import Head
 from anello.imaging.hoop import see_hoop
 from anello.imaging.texture import make_texture
-from anello.imaging.turn import SAMPLE_RADIUS_MM, hand_from_ring, turn
+from anello.imaging.turn import LOOKS_LARGER, SAMPLE_RADIUS_MM, hand_from_ring, turn
 
 SIZE = (300, 300)
 
@@ -116,6 +116,8 @@ def test_roll_turns_the_head_towards_the_side() -> None:
         red = layer.color[..., 0] - layer.color[..., 1] > 0.3
         scale = hand_from_ring(shape, site)
         roll, pitch = np.radians(roll_deg), np.radians(site.pitch_deg)
+        # The shop's camera is near: what it shows of the head is a little larger than life.
+        scale = scale / float(LOOKS_LARGER)
         assert x[red].mean() == pytest.approx(240 * np.sin(roll) * scale, abs=2)
         assert y[red].mean() == pytest.approx(240 * np.cos(roll) * np.sin(pitch) * scale, abs=2)
         # A round stone, squeezed in the product photo, is nearly round again on the hand.

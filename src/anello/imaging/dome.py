@@ -45,9 +45,9 @@ pierced bands, of which nearly all is as high as the hoop."""
 ASIDE_DEG = 30.0
 """How far a front may be turned aside from how the shop's camera saw it."""
 
-STEP_DEG, FLATNESS = 2.0, 3.0
+STEP_DEG, FLAT, ROUND = 2.0, 3.0, 2.0
 """Azimuths from the head at which it is known, and the exponent of its superellipse, from side to
-side of the hoop and as high as the head: 2 is round, large is flat."""
+side of the hoop and as high as the head: tables are flat, wires and bands are round."""
 
 NARROWS_DEG, ENDS_DEG = 50.0, 84.0
 """Where it begins to narrow towards the shank, and where only that is left: seen edge-on there, the
@@ -139,8 +139,10 @@ def fit_dome(cutout: Cutout, shape: RingShape, head: Head | None) -> Dome | None
     is_whole = gaps >= OPEN or _is_grown(head, shape)
     if not is_whole or shape.elevation_deg > steepest:
         return None
+    flat = head is not None and gaps < OPEN
     level = shape.outer_radius_px if head is None else float(np.median(head.height))
-    return _between(x[0] / scale, rim / scale, top / scale, level, shape)
+    surface = level, FLAT if flat else ROUND
+    return _between(x[0] / scale, rim / scale, top / scale, surface, shape)
 
 
 def _width(head: Head | None, shape: RingShape) -> float:
@@ -171,13 +173,16 @@ def _rim(opening: Mask, x: Float, shape: RingShape, scale: float) -> Float64:
     return np.asarray(edge, np.float64)
 
 
-def _between(x: Float, rim: Float64, top: Float64, level: float, shape: RingShape) -> Dome:
-    """The dome as high as ``level`` over what a product photo shows at x, from y to y."""
+def _between(
+    x: Float, rim: Float64, top: Float64, surface: tuple[float, float], shape: RingShape
+) -> Dome:
+    """The dome over what a product photo shows at x, from y to y. surface : its height and the
+    exponent of its superellipse."""
     shop, outer = View.of_product(shape), shape.outer_radius_px
     from_head = np.radians(np.arange(-ENDS_DEG, ENDS_DEG + 1, STEP_DEG))
+    level, power = surface
     across, up = np.abs(np.sin(from_head)) / outer, np.cos(from_head) / level
-    flatness = FLATNESS if level > outer else 2.0
-    height = (across**flatness + up**flatness) ** (-1 / flatness)
+    height = (across**power + up**power) ** (-1 / power)
     readable = np.radians(READABLE_DEG)
     azimuth = np.clip(from_head + shop.azimuth, -readable, readable)
     t, g = height * np.sin(azimuth), height * np.cos(azimuth)
