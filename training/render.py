@@ -594,10 +594,21 @@ def traced(scene: Any) -> dict[str, Float]:
 # --- one item ------------------------------------------------------------------------------------
 
 
-def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
-    """A picture and all that is true of it."""
-    rng = np.random.default_rng(seed)
-    clear()
+@dataclass(eq=False)
+class Chosen:
+    """What a picture shows, by the first numbers of its seed."""
+
+    ground: str
+    what: str
+    width: int
+    height: int
+    metals: tuple[str, str]
+    design: str
+    ring: Ring
+    view: View
+
+
+def choose(rng: Rng, split: str) -> Chosen:
     table = GROUNDS[split]
     names = list(table)
     weights = np.array([table[n] for n in names])
@@ -611,16 +622,24 @@ def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
     width, height = [(longer, longer), (longer, longer * 3 // 4), (longer * 3 // 4, longer)][
         int(rng.choice(3, p=[0.64, 0.18, 0.18]))
     ]
-    white = ground in grounds.WHITE
     kinds = list(materials.METALS)
     p = np.array([3, 0.8, 0.6, 2, 0.7, 2.5, 4, 1.6, 0.7, 0.7, 0.6, 0.3])
-    if white:
+    if ground in grounds.WHITE:
         p[5:9] *= 1.4
     metals = (str(rng.choice(kinds, p=p / p.sum())), str(rng.choice(kinds, p=p / p.sum())))
-
-    rings: list[Placed] = []
     design, ring = make_ring(rng, DESIGNS[split])
-    view = choose_view(rng, ring, ground)
+    return Chosen(ground, what, width, height, metals, design, ring, choose_view(rng, ring, ground))
+
+
+def make_item(scene: Any, seed: int, split: str) -> dict[str, Any]:
+    """A picture and all that is true of it."""
+    rng = np.random.default_rng(seed)
+    clear()
+    c = choose(rng, split)
+    ground, what, width, height = c.ground, c.what, c.width, c.height
+    metals, design, ring, view = c.metals, c.design, c.ring, c.view
+    white = ground in grounds.WHITE
+    rings: list[Placed] = []
     if what == "none":
         design = "none"
         h = np.radians(rng.uniform(15, 75))
