@@ -64,7 +64,11 @@ SAME = 0.005
 STEP = 1e-7
 """Of the forward differences; radians, outer radii and ratios are all about one."""
 
-_LOW = np.array([-np.inf, -np.inf, -np.inf, 0.05, 0.66, np.deg2rad(4), 0.005])
+LEAST_OFFSET = 0.035
+"""Half a band's width as it is seen, outer radii: slimmer, it is shoulders that the fit takes for a
+lower view."""
+
+_LOW = np.array([-np.inf, -np.inf, -np.inf, 0.05, 0.66, np.deg2rad(4), LEAST_OFFSET])
 _HIGH = np.array([np.inf, np.inf, np.inf, 10.0, 0.97, np.deg2rad(88), 0.8])
 
 
