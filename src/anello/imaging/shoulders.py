@@ -45,7 +45,7 @@ WIDEST, THICKEST = 0.6, 0.38
 HARDLY_TELLS_DEG, TELLS_DEG = 22.0, 27.0
 """Elevation up to which a silhouette does not tell thicker from wider, and from which it does."""
 
-STEEPEST_RISE, STEEPEST_WIDENING, RUN_DEG = 0.8, 0.5, 9.0
+STEEPEST_RISE, STEEPEST_WIDENING, RUN_DEG = 0.6, 0.5, 9.0
 """Growth in thickness and in half-width, outer radii per radian over a run, beyond which it is less
 and less a shoulder's, and from twice as much a head's own flank or the gallery under it."""
 
