@@ -157,9 +157,15 @@ def test_l2_per_key_and_per_address(limited: Server, new_client: Callable[..., C
         return lambda: status(key, address) == 429
 
     recover(first)
-    until(here_is_enough(first.key, "127.0.0.1"), "the limit", pause_s=0)
-    assert status(first.key, OTHER_ADDRESS) == 429, "the same key from elsewhere"
-    assert status(second.key, "127.0.0.1") == 429, "another key from the same address"
+    answers = [0, 0]
+    # Where five calls take nearly two seconds, a place may be free again between two questions;
+    # three rounds use up nothing elsewhere.
+    for _ in range(3):
+        until(here_is_enough(first.key, "127.0.0.1"), "the limit", pause_s=0)
+        answers = [status(first.key, OTHER_ADDRESS), status(second.key, "127.0.0.1")]
+        if answers == [429, 429]:
+            break
+    assert answers == [429, 429], "the same key from elsewhere, another key from the same address"
     assert status(second.key, "127.0.0.3") == 200, "another key from elsewhere"
 
 

@@ -75,7 +75,7 @@ def test_p4_a_task_goes_from_running_to_its_end_and_stays(client: Client) -> Non
         return all(states[-1] != "running" for states in seen.values())
 
     until(all_ended, "all tasks to end")
-    until(lambda: all(len(states) > 10 and all_ended() for states in seen.values()), "more polls")
+    until(lambda: all_ended() and all(len(states) > 10 for states in seen.values()), "more polls")
     for states in seen.values():
         ended = [state for state in states if state != "running"]
         assert states == ["running"] * (len(states) - len(ended)) + ended
