@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anello.imaging.arrays import Float, Float64, Roi
-from anello.imaging.dome import NARROWS_DEG, Dome, see_dome
+from anello.imaging.dome import NARROWS_DEG, Dome, DomeView, see_dome
 from anello.imaging.finger import FingerSite
 from anello.imaging.hand import Finger
 from anello.imaging.head import Head
@@ -288,14 +288,13 @@ def _head_flank(x: Float, y: Float, head: Head, seen: View, shop: View) -> _Shee
     return _Sheet(source_x, source_y, visible, normal, height - lowest)
 
 
-def _dome(x: Float, y: Float, dome: Dome, shape: RingShape, seen: View, shop: View) -> _Sheet:
+def _dome(front: DomeView, shape: RingShape, shop: View) -> _Sheet:
     """The front of a ring whose head is as wide as its hoop."""
-    front = see_dome(dome, seen, x, y)
     limit = radians(READABLE_DEG)
     azimuth = np.clip(front.from_head + np.float32(shop.azimuth), -limit, limit)
     t, g = front.height * np.sin(azimuth), front.height * np.cos(azimuth)
     source_x, source_y = shop.project(t, g, front.a)
-    normal = (np.sin(front.azimuth), np.cos(front.azimuth), np.zeros_like(x))
+    normal = (np.sin(front.azimuth), np.cos(front.azimuth), np.zeros_like(t))
     above_skin = front.height - np.float32(shape.inner_radius_px)
     return _Sheet(source_x, source_y, front.visible, normal, above_skin)
 
@@ -354,10 +353,11 @@ def turn(
     hoop = _hoop(x[box], y[box], shape, head if isinstance(head, Head) else None, seen, shop)
     drawing = [(box, hoop)]
     if isinstance(head, Dome):
-        beyond = np.abs(see_dome(head, seen, x[box], y[box]).from_head) > radians(NARROWS_DEG)
+        front = see_dome(head, seen, x, y)
+        beyond = np.abs(front.from_head[box]) > radians(NARROWS_DEG)
+        whole = slice(0, x.shape[0]), slice(0, x.shape[1])
         drawing = [(box, replace(hoop, visible=hoop.visible & beyond))]
-        box = _dome_box(x, y, head, seen)
-        drawing.append((box, _dome(x[box], y[box], head, shape, seen, shop)))
+        drawing.append((whole, _dome(front, shape, shop)))
     if isinstance(head, Head):
         box = _head_box(x, y, head, seen, shape)
         x, y = x[box] * LOOKS_LARGER, y[box] * LOOKS_LARGER
@@ -421,13 +421,6 @@ def _head_box(x: Float, y: Float, head: Head, seen: View, shape: RingShape) -> _
     reach = _far_reach(head, shape)
     top = float(g.max() * sin(seen.elevation)) + reach
     return _box_around((x >= t.min()) & (x <= t.max()) & (np.abs(y) <= top))
-
-
-def _dome_box(x: Float, y: Float, dome: Dome, seen: View) -> _Box:
-    """Rows and columns of the samples that the front can cover, whole pixels."""
-    t, low, high = dome.outline(seen)
-    across = (x >= t.min()) & (x <= t.max())
-    return _box_around(across & (y >= low.min()) & (y <= high.max()))
 
 
 def _hoop_box(x: Float, y: Float, seen: View, shape: RingShape) -> _Box:
