@@ -317,10 +317,7 @@ def _wear(
             )
         layer = _behind_mask(layer, hand, site)
     with watch("light"):
-        color = relight(
-            layer.color, layer.alpha, layer.normal, place.light, options.ambient, layer.height
-        )
-        layer = replace(layer, color=color)
+        layer = relight(layer, place.light, options.ambient)
     with watch("shadow"):
         around = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
         alpha, height = (placed(v, layer.roi, around) for v in (layer.alpha, layer.height))

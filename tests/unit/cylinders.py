@@ -9,6 +9,7 @@ from anello.imaging.finger import FingerSite
 from anello.imaging.frame import finger_frame
 from anello.imaging.hand import Finger
 from anello.imaging.lighting import Light
+from anello.imaging.surround import Surround
 from anello.imaging.turn import SAMPLE_RADIUS_MM
 
 SKIN = np.array([0.45, 0.27, 0.19], np.float32)
@@ -46,6 +47,11 @@ def upright_site(
     )
 
 
+def plain_surround(color: Float) -> Surround:
+    """One colour all around."""
+    return Surround(color[None, None], np.zeros(2), px=1.0, reach_px=0.0)
+
+
 def lamp(direction: tuple[float, float, float], ambient: float = 0.3) -> Light:
     vector = np.array(direction, np.float32)
     return Light(
@@ -55,7 +61,7 @@ def lamp(direction: tuple[float, float, float], ambient: float = 0.3) -> Light:
         level=1.0,
         ambient=ambient,
         skin=SKIN,
-        surround=SKIN,
+        surround=plain_surround(SKIN),
         confidence=1.0,
     )
 

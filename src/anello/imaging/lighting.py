@@ -11,6 +11,7 @@ from anello.imaging.arrays import Float, Float64, Mask, Roi
 from anello.imaging.color import luminance
 from anello.imaging.finger import FingerSite
 from anello.imaging.frame import PHALANGES, finger_frame, hand_outline, phalanx_widths
+from anello.imaging.surround import Surround, see_surround
 
 WHITE = np.ones(3, np.float32)
 
@@ -23,8 +24,8 @@ class Light:
     luminance 1. shade : (3,) the same where the lamp does not reach: blue under the sun, brown in
     a room. level : exposure, 1 where white paper facing the light would just be
     white. ambient : share of the light that has no direction, 0 (a bare sun) to 1 (inside a cloud).
-    skin : (3,) linear colour of the finger around the ring, surround : (3,) of everything near it;
-        metal mirrors them from below.
+    skin : (3,) linear colour of the finger around the ring. surround : what lies around it, which
+        metal mirrors from below.
     confidence : 0..1 of the direction. is_grey : the photo has no colours at all.
     """
 
@@ -34,7 +35,7 @@ class Light:
     level: float
     ambient: float
     skin: Float
-    surround: Float
+    surround: Surround
     confidence: float
     is_grey: bool = False
 
@@ -100,7 +101,7 @@ def estimate_light(
         level=level,
         ambient=ambient,
         skin=skin_rgb,
-        surround=np.array([channel.mean() for channel in channels], np.float32),
+        surround=see_surround(patch, site, roi),
         confidence=confidence,
         is_grey=is_grey,
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from anello.imaging.arrays import Float, Mask
 from anello.imaging.color import luminance
 from anello.imaging.lighting import Light, smoothstep
+from anello.imaging.turn import Layer
 
 ROOM = 0.20
 """Radiance of the room that polished metal on a hand mirrors, over that of white paper there, in a
@@ -19,7 +22,7 @@ ROOM_UNDER_SKY = 0.85
 SKY_FROM = (0.35, 0.8)
 """Ambient shares between which a room with a window opens to that."""
 
-LAMP_RADIANCE = 1.6
+LAMP_RADIANCE = 1.2
 """Radiance of a wide lamp or window, over that of the paper it lights."""
 
 LAMP_SHARPNESS = 4.0
@@ -38,15 +41,12 @@ DETAIL_KEPT = 0.55
 """Contrast that those keep, as an exponent: a studio has many small lamps before a white ground. On
 path-traced scenes fine contrast on the metal was 1.5 times the true."""
 
-HORIZON = (-0.45, 0.10)
+HORIZON = (-0.4, 0.3)
 """Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
 
-SHADED_BELOW, DARKER_DOWN = 1.0, 1.5
-"""Brightness of the skin and ground that metal mirrors at the horizon, over that of the open, and
-its fall exp(-k d) for a ray that points down by d: at its foot the ring mirrors its own shadow."""
-
-SKIN_BELOW = 0.25
-"""Share of the finger's own skin in what metal mirrors from below; the rest is what lies around."""
+DARKER_DOWN = 1.0
+"""Fall exp(-k d) of what metal mirrors from below for a ray that points down by d: at its foot the
+ring mirrors its own shadow."""
 
 SKIN_MIRRORED, SKIN_IN_HEAD = 0.18, 0.06
 """Share of skin in the light of a hoop that faces the viewer, for soft reflections reach round; and
@@ -60,7 +60,14 @@ METAL_SPREAD = (0.25, 0.55)
 """Distance in (log R/G, log B/G) from the metal's colours at which a pixel starts being, and is, a
 stone."""
 
-MOST_BRIGHTENED = 1.6
+COLOURED = 0.15
+"""Length in (log R/G, log B/G) from which a metal's colour tells it from a black stone."""
+
+BLACK, GREY = (0.06, 0.18), (0.15, 0.4)
+"""Luminance, and share of the metal's colour, below which a pixel on coloured metal is, and above
+which it is not, black: what gold mirrors is golden even where it is dark."""
+
+MOST_BRIGHTENED = 2.2
 """Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
 
 LAMP_IN_STONES = 0.3
@@ -76,7 +83,7 @@ head stands."""
 LEAST_OF_SIDES = 20
 """Pixels of the hoop's sides that tell its height."""
 
-ABOVE_BAND = (1.4, 1.9)
+ABOVE_BAND = (1.6, 2.4)
 """Heights, over the band's, between which the hoop ends and the head begins: its shoulders rise."""
 
 HIGHLIGHT_WIDTH = 0.15
@@ -91,20 +98,20 @@ def shading(normal: Float, light: Light) -> Float:
     return np.asarray((dome + lamp) / max(facing, 1e-6), np.float32)
 
 
-def mirrored_room(normal: Float, light: Light) -> Float:
-    """(..., 3) radiance that a perfect mirror of this normal shows the viewer.
+def mirrored_room(normal: Float, xy: Float, light: Light) -> Float:
+    """(n, 3) radiance that a perfect mirror shows the viewer. normal : (n, 3) its normals, xy :
+    (n, 2) px of the photo where it is.
 
     The ray to the viewer v = (0, 0, 1) comes from r = 2 (n.v) n - v: from the room with its lamp
-    where r points up, from the hand and the table where it points down.
+    where r points up, from the hand and the table around it where it points down.
     """
-    facing = normal[..., 2]
-    ray = 2 * facing[..., None] * normal - np.array([0, 0, 1], np.float32)
+    ray = 2 * normal[:, 2:] * normal - np.array([0, 0, 1], np.float32)
     lamp = np.exp(LAMP_SHARPNESS * (ray @ light.direction_xyz - 1))
-    window = (1 - light.ambient) * LAMP_RADIANCE * lamp[..., None]
+    window = (1 - light.ambient) * LAMP_RADIANCE * lamp[:, None]
     above = light.level * (room_radiance(light) + window * light.colour)
-    up = smoothstep(ray[..., 2], *HORIZON)[..., None]
-    dark = SHADED_BELOW * np.exp(-DARKER_DOWN * np.clip(-ray[..., 2], 0, 1))[..., None]
-    below = dark * (SKIN_BELOW * light.skin + (1 - SKIN_BELOW) * light.surround)
+    up = smoothstep(ray[:, 2], *HORIZON)[:, None]
+    dark = np.exp(DARKER_DOWN * np.minimum(ray[:, 2], 0))[:, None]
+    below = dark * light.surround.along(ray, xy)
     return np.asarray(up * above + (1 - up) * below, np.float32)
 
 
@@ -114,24 +121,16 @@ def room_radiance(light: Light) -> Float:
     return np.asarray((sky * ROOM_UNDER_SKY + (1 - sky) * ROOM) * light.shade, np.float32)
 
 
-def relight(
-    color: Float,
-    alpha: Float,
-    normal: Float,
-    light: Light,
-    ambient: float,
-    height: Float | None = None,
-) -> Float:
-    """The layer's colour in the hand's light.
+def relight(layer: Layer, light: Light, ambient: float) -> Layer:
+    """The layer, lit by the shop's studio, in the hand's light.
 
-    color : (h, w, 3) premultiplied linear, lit by the shop's studio. alpha : (h, w). normal :
-    (h, w, 3) unit. ambient : 0 returns the colour unchanged, 1 all of the hand's light; between
-    them each channel moves steadily (geometrically) from one to the other. height : (h, w) px over
-    the skin, which tells hoop from head; without it all is taken for hoop.
+    ambient : 0 returns the layer unchanged, 1 all of the hand's light; between them each channel
+    moves steadily (geometrically) from one to the other.
     """
+    color, alpha = layer.color, layer.alpha
     inside = alpha > 0.5
     if ambient <= 0 or np.count_nonzero(inside) < 10:
-        return color
+        return layer
     straight = color / cv2.merge([np.maximum(alpha, np.float32(1e-3))] * 3)
     value = np.maximum(luminance(straight), np.float32(1e-3))
     calm = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.8))
@@ -141,18 +140,22 @@ def relight(
     on = np.flatnonzero(alpha > 0)
     inside, value = inside.take(on), value.take(on)
     studio, highlight = studio.take(on), highlight.take(on)
-    straight, calm, normal = (v.reshape(-1, 3).take(on, axis=0) for v in (straight, calm, normal))
+    straight, calm, normal = (
+        v.reshape(-1, 3).take(on, axis=0) for v in (straight, calm, layer.normal)
+    )
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
     metal = _metalness(calm, inside)
-    hoop = _hoopness(None if height is None else height.take(on), normal, inside)
+    hoop = _hoopness(layer.height.take(on), normal, inside)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = cv2.log(np.maximum(tone, 1e-4))
     stone = np.log(min(light.level, 1.0) * _between(light, LAMP_IN_STONES))
     gain = stone + metal[..., None] * (gain - stone)
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
-    mirrored = METAL_REFLECTANCE * mirrored_room(normal, light)
+    row, column = np.divmod(on, alpha.shape[1])
+    xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
+    mirrored = METAL_REFLECTANCE * mirrored_room(normal, xy, light)
     replaced = cv2.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
     detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
     replaced -= (1 - DETAIL_KEPT) * detail[..., None]
@@ -162,7 +165,7 @@ def relight(
     lit = np.minimum(straight * cv2.exp(np.float32(ambient) * gain), 1)
     relit = np.zeros(color.shape, np.float32)
     relit.reshape(-1, 3)[on] = lit * alpha.take(on)[:, None]
-    return relit
+    return replace(layer, color=relit)
 
 
 def _studio_to_hand(
@@ -209,26 +212,32 @@ def _metalness(calm: Float, inside: Mask) -> Float:
     Metal shows its own colour times a nearly neutral studio, so in (log R/G, log B/G) it lies
     between neutral and somewhat beyond the ring's commonest colour.
     """
-    calm = calm + np.float32(0.02)
-    ratios = np.log(calm[..., [0, 2]] / calm[..., 1:2])
+    ratios = _ratios(calm, 0.02)
     own = ratios[inside]
     bright = luminance(calm[inside]) > np.median(luminance(calm[inside]))
     typical = np.median(own[bright] if bright.any() else own, axis=0)
     length = float(np.linalg.norm(typical))
-    axis = typical / max(length, 1e-6)
+    axis = typical / np.float32(max(length, 1e-6))
     along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
     off_red, off_blue = ratios[:, 0] - along * axis[0], ratios[:, 1] - along * axis[1]
-    distance = np.sqrt(off_red**2 + off_blue**2)
-    return 1 - smoothstep(distance, *METAL_SPREAD)
+    metal = 1 - smoothstep(np.sqrt(off_red**2 + off_blue**2), *METAL_SPREAD)
+    if length > COLOURED:
+        golden = smoothstep(_ratios(calm, 0.003) @ axis / np.float32(length), *GREY)
+        metal *= np.maximum(golden, smoothstep(luminance(calm), *BLACK))
+    return metal
 
 
-def _hoopness(height: Float | None, normal: Float, inside: Mask) -> Float:
+def _ratios(rgb: Float, dark: float) -> Float:
+    """(n, 2) log R/G and log B/G; below ``dark`` they are noise and go to 0."""
+    rgb = rgb + np.float32(dark)
+    return np.asarray(np.log(rgb[:, [0, 2]] / rgb[:, 1:2]), np.float32)
+
+
+def _hoopness(height: Float, normal: Float, inside: Mask) -> Float:
     """(n,) 1 on the hoop, 0 on what stands clearly above it.
 
     How high the band is, its sides tell; where none are seen, most of the ring.
     """
-    if height is None:
-        return np.ones(inside.shape, np.float32)
     sides = inside & (normal[..., 2] < SIDES)
     known = np.count_nonzero(sides) > LEAST_OF_SIDES
     band = float(np.median(height[sides]) if known else np.percentile(height[inside], 30))

@@ -1,0 +1,58 @@
+"""What lies around a place on the finger, as the metal of a ring there mirrors it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from anello.imaging.arrays import Float, Float64, Roi
+from anello.imaging.finger import FingerSite
+
+PX_PER_FINGER = 12
+"""Pixels across the finger at which its surroundings are kept: a mirror as small and as curved as a
+ring shows no detail."""
+
+SOFTNESS = 1.0
+"""Sigma of the blur over them, in those pixels."""
+
+REACH = 0.3
+"""How far from the ring the things lie that a ray along the picture meets, in finger widths: its
+own finger's skin, the gap, and the flank of the next finger. Read off path-traced scenes."""
+
+_ROW = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surround:
+    """The photo around a place, small and blurred.
+
+    radiance : (h, w, 3) linear light. origin_xy : where in the photo its first pixel begins.
+    px : size of its pixels in pixels of the photo. reach_px : REACH in pixels of the photo.
+    """
+
+    radiance: Float
+    origin_xy: Float64
+    px: float
+    reach_px: float
+
+    def along(self, ray: Float, xy: Float) -> Float:
+        """(n, 3) radiance that rays meet which start at the ring. ray : (n, 3) unit, x right, y
+        down, z towards the viewer. xy : (n, 2) where they start, px of the photo."""
+        met = xy + np.float32(self.reach_px) * ray[:, :2]
+        at = (met + 0.5 - self.origin_xy.astype(np.float32)) / np.float32(self.px) - 0.5
+        # OpenCV takes no row as long as a large ring has pixels.
+        x, y = (np.resize(at[:, k], (-(-len(at) // _ROW), _ROW)) for k in range(2))
+        seen = cv2.remap(self.radiance, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(seen.reshape(-1, 3)[: len(at)], np.float32)
+
+
+def see_surround(patch: Float, site: FingerSite, roi: Roi) -> Surround:
+    """The surroundings of ``site``. patch : (h, w, 3) linear light of ``roi``."""
+    height, width = patch.shape[:2]
+    px = max(site.width_px / PX_PER_FINGER, 1.0)
+    size = max(round(width / px), 1), max(round(height / px), 1)
+    small = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
+    radiance = np.asarray(cv2.GaussianBlur(small, (0, 0), SOFTNESS), np.float32)
+    return Surround(radiance, np.array(roi[:2], np.float64), px, REACH * site.width_px)
