@@ -34,17 +34,17 @@ METAL_REFLECTANCE = 0.85
 REPLACED = 0.95
 """Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
 
-DETAIL_SIGMA = 0.1
+DETAIL_SIGMA = 0.07
 """Blur that parts the studio's reflections from engraving, edges and pave, in band widths."""
 
-DETAIL_KEPT = 0.55
+DETAIL_KEPT = 0.65
 """Contrast that those keep, as an exponent: a studio has many small lamps before a white ground. On
 path-traced scenes fine contrast on the metal was 1.5 times the true."""
 
 HORIZON = (-0.4, 0.3)
 """Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
 
-DARKER_DOWN = 1.0
+DARKER_DOWN = 0.8
 """Fall exp(-k d) of what metal mirrors from below for a ray that points down by d: at its foot the
 ring mirrors its own shadow."""
 
@@ -215,14 +215,15 @@ def _metalness(calm: Float, inside: Mask) -> Float:
     ratios = _ratios(calm, 0.02)
     own = ratios[inside]
     bright = luminance(calm[inside]) > np.median(luminance(calm[inside]))
-    typical = np.median(own[bright] if bright.any() else own, axis=0)
+    typical = np.asarray(np.median(own[bright] if bright.any() else own, axis=0), np.float32)
     length = float(np.linalg.norm(typical))
     axis = typical / np.float32(max(length, 1e-6))
     along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
     off_red, off_blue = ratios[:, 0] - along * axis[0], ratios[:, 1] - along * axis[1]
     metal = 1 - smoothstep(np.sqrt(off_red**2 + off_blue**2), *METAL_SPREAD)
     if length > COLOURED:
-        golden = smoothstep(_ratios(calm, 0.003) @ axis / np.float32(length), *GREY)
+        share = np.asarray(_ratios(calm, 0.003) @ axis / length, np.float32)
+        golden = smoothstep(share, *GREY)
         metal *= np.maximum(golden, smoothstep(luminance(calm), *BLACK))
     return metal
 
