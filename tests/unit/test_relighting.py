@@ -137,6 +137,16 @@ def test_onyx_on_gold_stays_black_and_what_gold_mirrors_does_not():
     assert metal > 3 * before
 
 
+def test_a_black_ring_does_not_turn_to_silver():
+    ring = a_ring()
+    on = ring.alpha > 0
+    blackened = luminance(ring.color)[..., None] * np.float32([0.05, 0.05, 0.055])
+    lit = relight(replace(ring, color=blackened), lamp((0, -0.3, 0.95), 0.8), 1.0).color
+    silver = luminance(ring.color)[..., None] * np.ones(3, np.float32)
+    bright = relight(replace(ring, color=silver), lamp((0, -0.3, 0.95), 0.8), 1.0).color
+    assert np.median(luminance(lit[on])) < 0.35 * np.median(luminance(bright[on]))
+
+
 def test_each_side_of_a_hoop_mirrors_what_lies_beside_it():
     ring = a_ring()
     walnut, linen = (np.array(c, np.float32) for c in ((0.06, 0.04, 0.03), (0.6, 0.55, 0.45)))

@@ -31,6 +31,10 @@ LAMP_SHARPNESS = 4.0
 METAL_REFLECTANCE = 0.85
 """Luminance that polished metal returns: silver 0.95, yellow gold 0.78 (Johnson & Christy 1972)."""
 
+BLACK_METAL = 0.15
+"""Median luminance in a product photo below which metal is black by itself (rhodium, ceramic), not
+by what it mirrors: a tenth of path-traced rings of copper lie below 0.2, none of silver."""
+
 REPLACED = 0.95
 """Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
 
@@ -155,7 +159,8 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     row, column = np.divmod(on, alpha.shape[1])
     xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
-    mirrored = METAL_REFLECTANCE * mirrored_room(normal, xy, light)
+    black = min(float(np.median(value[inside])) / BLACK_METAL, 1.0)
+    mirrored = METAL_REFLECTANCE * black * mirrored_room(normal, xy, light)
     replaced = cv2.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
     detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
     replaced -= (1 - DETAIL_KEPT) * detail[..., None]
