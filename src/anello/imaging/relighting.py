@@ -48,7 +48,7 @@ path-traced scenes fine contrast on the metal was 1.5 times the true."""
 HORIZON = (-0.4, 0.3)
 """Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
 
-DARKER_DOWN = 0.8
+DARKER_DOWN = 0.9
 """Fall exp(-k d) of what metal mirrors from below for a ray that points down by d: at its foot the
 ring mirrors its own shadow."""
 

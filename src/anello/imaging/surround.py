@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from anello.imaging.arrays import Float, Float64, Roi
+from anello.imaging.color import luminance
 from anello.imaging.finger import FingerSite
 
 PX_PER_FINGER = 12
@@ -20,6 +21,10 @@ SOFTNESS = 1.0
 REACH = 0.3
 """How far from the ring the things lie that a ray along the picture meets, in finger widths: its
 own finger's skin, the gap, and the flank of the next finger. Read off path-traced scenes."""
+
+BRIGHTEST = np.float32(0.55)
+"""Luminance at which the surroundings end: a ground that is white is cut out or burnt out, and a
+ring would be lost in front of its own mirror image."""
 
 _ROW = 1024
 
@@ -54,5 +59,6 @@ def see_surround(patch: Float, site: FingerSite, roi: Roi) -> Surround:
     px = max(site.width_px / PX_PER_FINGER, 1.0)
     size = max(round(width / px), 1), max(round(height / px), 1)
     small = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
+    small *= (BRIGHTEST / np.maximum(luminance(small), BRIGHTEST))[..., None]
     radiance = np.asarray(cv2.GaussianBlur(small, (0, 0), SOFTNESS), np.float32)
     return Surround(radiance, np.array(roi[:2], np.float64), px, REACH * site.width_px)
