@@ -71,7 +71,7 @@ BLACK, GREY = (0.06, 0.18), (0.15, 0.4)
 """Luminance, and share of the metal's colour, below which a pixel on coloured metal is, and above
 which it is not, black: what gold mirrors is golden even where it is dark."""
 
-MOST_BRIGHTENED = 2.2
+MOST_BRIGHTENED = 2.6
 """Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
 
 LAMP_IN_STONES = 0.3
@@ -159,7 +159,7 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     row, column = np.divmod(on, alpha.shape[1])
     xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
-    black = min(float(np.median(value[inside])) / BLACK_METAL, 1.0)
+    black = min(float(np.median(value[inside])) / BLACK_METAL, 1.0) ** 2
     mirrored = METAL_REFLECTANCE * black * mirrored_room(normal, xy, light)
     replaced = cv2.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
     detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
