@@ -137,6 +137,15 @@ def test_onyx_on_gold_stays_black_and_what_gold_mirrors_does_not():
     assert metal > 3 * before
 
 
+def test_a_diamond_on_gold_is_not_dimmed_to_the_room_that_gold_mirrors():
+    ring = a_ring()
+    ring.color[26:34, 46:54] = 0.7
+    lit = relight(ring, lamp((0, -0.3, 0.95), 0.2), 1.0).color
+    stone, metal = lit[29:31, 49:51].mean((0, 1)), lit[29:31, 60:64].mean((0, 1))
+    assert luminance(stone) > 2 * luminance(metal)
+    assert np.ptp(stone) < 0.02
+
+
 def test_a_black_ring_does_not_turn_to_silver():
     ring = a_ring()
     on = ring.alpha > 0

@@ -65,11 +65,11 @@ METAL_SPREAD = (0.25, 0.55)
 stone."""
 
 COLOURED = 0.15
-"""Length in (log R/G, log B/G) from which a metal's colour tells it from a black stone."""
+"""Length in (log R/G, log B/G) from which a metal's colour tells it from colourless stones."""
 
-BLACK, GREY = (0.06, 0.18), (0.15, 0.4)
-"""Luminance, and share of the metal's colour, below which a pixel on coloured metal is, and above
-which it is not, black: what gold mirrors is golden even where it is dark."""
+COLOURLESS = (0.1, 0.3)
+"""Share of a coloured metal's colour below which a pixel is no metal, and above which it may be: a
+diamond is white on gold, an onyx black, and what gold mirrors is golden even where it is dark."""
 
 MOST_BRIGHTENED = 2.6
 """Log gain: what is dark on a shining hoop (niello, onyx, engraving) is not lit up to metal."""
@@ -159,8 +159,7 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     row, column = np.divmod(on, alpha.shape[1])
     xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
-    black = min(float(np.median(value[inside])) / BLACK_METAL, 1.0) ** 2
-    mirrored = METAL_REFLECTANCE * black * mirrored_room(normal, xy, light)
+    mirrored = _reflectance(value[inside & (metal > 0.5)]) * mirrored_room(normal, xy, light)
     replaced = cv2.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
     detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
     replaced -= (1 - DETAIL_KEPT) * detail[..., None]
@@ -228,8 +227,7 @@ def _metalness(calm: Float, inside: Mask) -> Float:
     metal = 1 - smoothstep(np.sqrt(off_red**2 + off_blue**2), *METAL_SPREAD)
     if length > COLOURED:
         share = np.asarray(_ratios(calm, 0.003) @ axis / length, np.float32)
-        golden = smoothstep(share, *GREY)
-        metal *= np.maximum(golden, smoothstep(luminance(calm), *BLACK))
+        metal *= smoothstep(share, *COLOURLESS)
     return metal
 
 
@@ -237,6 +235,13 @@ def _ratios(rgb: Float, dark: float) -> Float:
     """(n, 2) log R/G and log B/G; below ``dark`` they are noise and go to 0."""
     rgb = rgb + np.float32(dark)
     return np.asarray(np.log(rgb[:, [0, 2]] / rgb[:, 1:2]), np.float32)
+
+
+def _reflectance(value: Float) -> float:
+    """Share of the light that metal returns which is as bright as this in its studio, (n,)."""
+    if len(value) == 0:
+        return METAL_REFLECTANCE
+    return METAL_REFLECTANCE * min(float(np.median(value)) / BLACK_METAL, 1.0) ** 2
 
 
 def _hoopness(height: Float, normal: Float, inside: Mask) -> Float:
