@@ -77,6 +77,10 @@ MOST_BRIGHTENED = 2.6
 LAMP_IN_STONES = 0.3
 """Share of the lamp's colour in the light of stones, which gather it from all around."""
 
+STONES_IN_HEAD = 0.4
+"""Share of a head of its metal's colour that is lit as stones: a diamond in white gold can't be
+told from it, and returns more of the light around it."""
+
 HIGHLIGHT_KEPT = 0.35
 """Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
 
@@ -155,7 +159,8 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = cv2.log(np.maximum(tone, 1e-4))
     stone = np.log(min(light.level, 1.0) * _between(light, LAMP_IN_STONES))
-    gain = stone + metal[..., None] * (gain - stone)
+    as_metal = metal * (1 - STONES_IN_HEAD * (1 - hoop))
+    gain = stone + as_metal[..., None] * (gain - stone)
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     row, column = np.divmod(on, alpha.shape[1])
     xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
