@@ -140,7 +140,7 @@ def test_onyx_on_gold_stays_black_and_what_gold_mirrors_does_not():
 def test_a_diamond_on_gold_is_not_dimmed_to_the_room_that_gold_mirrors():
     ring = a_ring()
     ring.color[26:34, 46:54] = 0.7
-    lit = relight(ring, lamp((0.9, 0, 0.3), 0.2), 1.0).color
+    lit = relight(ring, lamp((-0.9, 0, 0.3), 0.2), 1.0).color
     stone, metal = lit[29:31, 49:51].mean((0, 1)), lit[29:31, 60:64].mean((0, 1))
     assert luminance(stone) > 2 * luminance(metal)
     assert np.ptp(stone) < 0.02
