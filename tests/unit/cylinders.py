@@ -49,7 +49,7 @@ def upright_site(
 
 def plain_surround(color: Float) -> Surround:
     """One colour all around."""
-    return Surround(color[None, None], np.zeros(2), px=1.0, reach_px=0.0)
+    return Surround(color[None, None], np.zeros(2), px=np.ones(2), reach_px=0.0)
 
 
 def lamp(direction: tuple[float, float, float], ambient: float = 0.3) -> Light:

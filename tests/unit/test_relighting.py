@@ -160,7 +160,7 @@ def test_each_side_of_a_hoop_mirrors_what_lies_beside_it():
     ring = a_ring()
     walnut, linen = (np.array(c, np.float32) for c in ((0.06, 0.04, 0.03), (0.6, 0.55, 0.45)))
     halves = np.where((np.arange(120) < 60)[None, :, None], walnut, linen)
-    beside = Surround(halves.astype(np.float32), np.zeros(2), px=1.0, reach_px=24.0)
+    beside = Surround(halves.astype(np.float32), np.zeros(2), px=np.ones(2), reach_px=24.0)
     lit = relight(ring, replace(lamp((0, 0, 1), 0.5), surround=beside), 1.0).color
     # Where the hoop leans sideways by 60 degrees: left and right of its middle, at column 50.
     left, right = (luminance(lit[26:34, c - 1 : c + 2]).mean() for c in (15, 85))

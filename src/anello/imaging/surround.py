@@ -34,19 +34,19 @@ class Surround:
     """The photo around a place, small and blurred.
 
     radiance : (h, w, 3) linear light. origin_xy : where in the photo its first pixel begins.
-    px : size of its pixels in pixels of the photo. reach_px : REACH in pixels of the photo.
+    px : (2,) width and height of its pixels in pixels of the photo. reach_px : REACH in those.
     """
 
     radiance: Float
     origin_xy: Float64
-    px: float
+    px: Float64
     reach_px: float
 
     def along(self, ray: Float, xy: Float) -> Float:
         """(n, 3) radiance that rays meet which start at the ring. ray : (n, 3) unit, x right, y
         down, z towards the viewer. xy : (n, 2) where they start, px of the photo."""
         met = xy + np.float32(self.reach_px) * ray[:, :2]
-        at = (met + 0.5 - self.origin_xy.astype(np.float32)) / np.float32(self.px) - 0.5
+        at = ((met + 0.5 - self.origin_xy) / self.px - 0.5).astype(np.float32)
         # OpenCV takes no row as long as a large ring has pixels.
         x, y = (np.resize(at[:, k], (-(-len(at) // _ROW), _ROW)) for k in range(2))
         seen = cv2.remap(self.radiance, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -56,9 +56,10 @@ class Surround:
 def see_surround(patch: Float, site: FingerSite, roi: Roi) -> Surround:
     """The surroundings of ``site``. patch : (h, w, 3) linear light of ``roi``."""
     height, width = patch.shape[:2]
-    px = max(site.width_px / PX_PER_FINGER, 1.0)
-    size = max(round(width / px), 1), max(round(height / px), 1)
+    reduced = min(PX_PER_FINGER / site.width_px, 1.0)
+    size = max(round(width * reduced), 1), max(round(height * reduced), 1)
     small = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
     small *= (BRIGHTEST / np.maximum(luminance(small), BRIGHTEST))[..., None]
     radiance = np.asarray(cv2.GaussianBlur(small, (0, 0), SOFTNESS), np.float32)
+    px = np.array([width, height]) / size
     return Surround(radiance, np.array(roi[:2], np.float64), px, REACH * site.width_px)
