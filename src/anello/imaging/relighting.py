@@ -32,8 +32,8 @@ METAL_REFLECTANCE = 0.85
 """Luminance that polished metal returns: silver 0.95, yellow gold 0.78 (Johnson & Christy 1972)."""
 
 BLACK_METAL = 0.15
-"""Median luminance in a product photo below which metal is black by itself (rhodium, ceramic), not by
-what it mirrors: of path-traced rings of silver nine tenths lie above 0.28, of gold above 0.17."""
+"""Median luminance in a product photo below which metal is black by itself, as rhodium is, and not
+by what it mirrors: of path-traced rings of silver nine tenths lie above 0.28, of gold above 0.17."""
 
 REPLACED = 0.95
 """Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
@@ -72,7 +72,7 @@ COLOURLESS = (0.1, 0.3)
 diamond is white on gold, an onyx black, and what gold mirrors is golden even where it is dark."""
 
 MOST_BRIGHTENED = 2.6
-"""Log gain of what is dark on a shining hoop: a studio's black screens turn to what the metal mirrors
+"""Log gain of what is dark on a shining hoop: a studio's black screens turn to what the hoop mirrors
 now, niello and deep engraving not wholly."""
 
 LAMP_IN_STONES = 0.3
