@@ -33,10 +33,13 @@ METAL_REFLECTANCE = 0.85
 
 BLACK_METAL = 0.15
 """Median luminance in a product photo below which metal is black by itself, as rhodium is, and not
-by what it mirrors: of path-traced rings of silver nine tenths lie above 0.28, of gold above 0.17."""
+by what it mirrors: of path-traced rings of silver nine tenths lie above 0.28, of gold over 0.17."""
 
 REPLACED = 0.95
 """Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
+
+DARKEST = np.float32(0.02)
+"""Luminance of a shop's photo below which all is one black."""
 
 DETAIL_SIGMA = 0.07
 """Blur that parts the studio's reflections from engraving, edges and pave, in band widths."""
@@ -72,8 +75,8 @@ COLOURLESS = (0.1, 0.3)
 diamond is white on gold, an onyx black, and what gold mirrors is golden even where it is dark."""
 
 MOST_BRIGHTENED = 2.6
-"""Log gain of what is dark on a shining hoop: a studio's black screens turn to what the hoop mirrors
-now, niello and deep engraving not wholly."""
+"""Log gain of what is dark on a shining hoop: a studio's black screens turn to what it mirrors now,
+niello and deep engraving not wholly."""
 
 LAMP_IN_STONES = 0.3
 """Share of the lamp's colour in the light of stones, which gather it from all around."""
@@ -166,10 +169,13 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     row, column = np.divmod(on, alpha.shape[1])
     xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
     mirrored = _reflectance(value[inside & (metal > 0.5)]) * mirrored_room(normal, xy, light)
-    replaced = cv2.log(np.maximum(mirrored, 1e-4) / np.maximum(studio, 0.02)[..., None])
-    detail = np.log(np.maximum(value, 0.02) / np.maximum(studio, 0.02))
+    studio = np.maximum(studio, DARKEST)
+    replaced = cv2.log(np.maximum(mirrored, 1e-4) / studio[..., None])
+    detail = np.log(np.maximum(value, DARKEST) / studio)
     replaced -= (1 - DETAIL_KEPT) * detail[..., None]
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
+    # The studio's deepest black has no picture in it that a factor could light.
+    straight = straight + (np.float32(ambient) * share * np.maximum(DARKEST - value, 0))[:, None]
     if light.is_grey:
         straight = straight + np.float32(ambient) * (value[..., None] - straight)
     lit = np.minimum(straight * cv2.exp(np.float32(ambient) * gain), 1)
