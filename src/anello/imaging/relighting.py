@@ -82,8 +82,8 @@ LAMP_IN_STONES = 0.3
 """Share of the lamp's colour in the light of stones, which gather it from all around."""
 
 STONES_IN_HEAD = 0.4
-"""Share of a head of its metal's colour that is lit as stones: a diamond in white gold can't be
-told from it, and returns more of the light around it."""
+"""Share of a head of white metal that is lit as stones: a diamond in white gold can't be told from
+it, and returns more of the light around it."""
 
 HIGHLIGHT_KEPT = 0.35
 """Share of REPLACED that a highlight on the hoop is spared: metal without sparks looks dead."""
@@ -157,13 +157,13 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     )
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
-    metal = _metalness(calm, inside)
+    metal, is_coloured = _metalness(calm, inside)
     hoop = _hoopness(layer.height.take(on), normal, inside)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = cv2.log(np.maximum(tone, 1e-4))
     stone = np.log(min(light.level, 1.0) * _between(light, LAMP_IN_STONES))
-    as_metal = metal * (1 - STONES_IN_HEAD * (1 - hoop))
+    as_metal = metal if is_coloured else metal * (1 - STONES_IN_HEAD * (1 - hoop))
     gain = stone + as_metal[..., None] * (gain - stone)
     share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     row, column = np.divmod(on, alpha.shape[1])
@@ -222,8 +222,9 @@ def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
     return smoothstep(calm, middle - half, middle + half)
 
 
-def _metalness(calm: Float, inside: Mask) -> Float:
-    """(n,) 1 where the colour is the metal's, 0 on stones and enamel of another colour.
+def _metalness(calm: Float, inside: Mask) -> tuple[Float, bool]:
+    """(n,) 1 where the colour is the metal's, 0 on stones and enamel of another colour; and whether
+    the metal has a colour.
 
     Metal shows its own colour times a nearly neutral studio, so in (log R/G, log B/G) it lies
     between neutral and somewhat beyond the ring's commonest colour.
@@ -237,10 +238,11 @@ def _metalness(calm: Float, inside: Mask) -> Float:
     along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
     off_red, off_blue = ratios[:, 0] - along * axis[0], ratios[:, 1] - along * axis[1]
     metal = 1 - smoothstep(np.sqrt(off_red**2 + off_blue**2), *METAL_SPREAD)
-    if length > COLOURED:
+    is_coloured = length > COLOURED
+    if is_coloured:
         share = np.asarray(_ratios(calm, 0.003) @ axis / length, np.float32)
         metal *= smoothstep(share, *COLOURLESS)
-    return metal
+    return metal, is_coloured
 
 
 def _ratios(rgb: Float, dark: float) -> Float:
