@@ -31,9 +31,9 @@ LAMP_SHARPNESS = 4.0
 METAL_REFLECTANCE = 0.85
 """Luminance that polished metal returns: silver 0.95, yellow gold 0.78 (Johnson & Christy 1972)."""
 
-BLACK_METAL = 0.15
-"""Median luminance in a product photo below which metal is black by itself, as rhodium is, and not
-by what it mirrors: of path-traced rings of silver nine tenths lie above 0.28, of gold over 0.17."""
+BLACK_METAL = 0.2
+"""Mean luminance in a product photo below which metal is black by itself, as rhodium is, and not by
+what it mirrors: of 350 path-traced rings of other metals two lie below."""
 
 REPLACED = 0.95
 """Share of the studio's mirror image on the hoop that gives way to the hand's surroundings."""
@@ -255,7 +255,7 @@ def _reflectance(value: Float) -> float:
     """Share of the light that metal returns which is as bright as this in its studio, (n,)."""
     if len(value) == 0:
         return METAL_REFLECTANCE
-    return METAL_REFLECTANCE * min(float(np.median(value)) / BLACK_METAL, 1.0) ** 2
+    return METAL_REFLECTANCE * min(float(value.mean()) / BLACK_METAL, 1.0) ** 2
 
 
 def _hoopness(height: Float, normal: Float, inside: Mask) -> Float:
