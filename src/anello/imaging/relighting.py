@@ -44,9 +44,10 @@ DARKEST = np.float32(0.02)
 DETAIL_SIGMA = 0.07
 """Blur that parts the studio's reflections from engraving, edges and pave, in band widths."""
 
-DETAIL_KEPT = 0.65
-"""Contrast that those keep, as an exponent: a studio has many small lamps before a white ground. On
-path-traced scenes fine contrast on the metal was 1.5 times the true."""
+DETAIL_KEPT, MOST_DETAIL = 0.8, np.float32(0.5)
+"""Contrast that those keep, as an exponent, and log contrast that it does not exceed: hammering and
+engraving are faint beside the edges of a studio's lamps and screens in polished metal, and on path-
+traced scenes fine contrast on the metal was 1.5 times the true."""
 
 HORIZON = (-0.4, 0.3)
 """Upward part of the mirrored ray between which metal sees skin and table, and the room above."""
@@ -172,7 +173,8 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     studio = np.maximum(studio, DARKEST)
     replaced = cv2.log(np.maximum(mirrored, 1e-4) / studio[..., None])
     detail = np.log(np.maximum(value, DARKEST) / studio)
-    replaced -= (1 - DETAIL_KEPT) * detail[..., None]
+    kept = DETAIL_KEPT * MOST_DETAIL * np.tanh(detail / MOST_DETAIL)
+    replaced -= (detail - kept)[..., None]
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
     # The studio's deepest black has no picture in it that a factor could light.
     straight = straight + (np.float32(ambient) * share * np.maximum(DARKEST - value, 0))[:, None]
