@@ -44,7 +44,7 @@ DARKEST = np.float32(0.02)
 DETAIL_SIGMA = 0.07
 """Blur that parts the studio's reflections from engraving, edges and pave, in band widths."""
 
-DETAIL_KEPT, MOST_DETAIL = 0.8, np.float32(0.5)
+DETAIL_KEPT, MOST_DETAIL = 0.75, np.float32(0.9)
 """Contrast that those keep, as an exponent, and log contrast that it does not exceed: hammering and
 engraving are faint beside the edges of a studio's lamps and screens in polished metal, and on path-
 traced scenes fine contrast on the metal was 1.5 times the true."""
