@@ -146,6 +146,20 @@ def test_a_diamond_on_gold_is_not_dimmed_to_the_room_that_gold_mirrors():
     assert np.ptp(stone) < 0.02
 
 
+def test_a_large_stone_is_not_taken_for_the_metal():
+    ring = a_ring()
+    ring.color[:] = luminance(ring.color)[..., None]
+    ring.color[24:37, 22:78] = (0.75, 0.6, 0.3)
+    high = np.where(ring.alpha > 0, 1, 0).astype(np.float32)
+    high[24:37, 22:78] = 4
+    dim = warm_dim()
+    lit = relight(replace(ring, height=high), dim, 1.0).color
+    plain = a_ring()
+    plain.color[:] = luminance(plain.color)[..., None]
+    beside = np.s_[27:33, 12:18]
+    assert lit[beside] == pytest.approx(relight(plain, dim, 1.0).color[beside], rel=0.1)
+
+
 def test_a_black_screen_that_the_studio_mirrored_in_silver_is_gone():
     ring = a_ring()
     ring.color[:] = luminance(ring.color)[..., None]

@@ -68,10 +68,11 @@ METAL_SPREAD = (0.25, 0.55)
 """Distance in (log R/G, log B/G) from the metal's colours at which a pixel starts being, and is, a
 stone."""
 
-COLOURED = 0.15
-"""Length in (log R/G, log B/G) from which a metal's colour tells it from colourless stones."""
+COLOURED = 0.12
+"""How much blue gold and copper lack, as log G/B, from which their colour tells them from stones
+without; silver takes on the ground's colour, which is seldom yellow."""
 
-COLOURLESS = (0.1, 0.3)
+COLOURLESS = (0.07, 0.22)
 """Share of a coloured metal's colour below which a pixel is no metal, and above which it may be: a
 diamond is white on gold, an onyx black, and what gold mirrors is golden even where it is dark."""
 
@@ -158,8 +159,8 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     )
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
-    metal, is_coloured = _metalness(calm, inside)
     hoop = _hoopness(layer.height.take(on), normal, inside)
+    metal, is_coloured = _metalness(calm, inside, hoop)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = cv2.log(np.maximum(tone, 1e-4))
@@ -224,23 +225,25 @@ def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
     return smoothstep(calm, middle - half, middle + half)
 
 
-def _metalness(calm: Float, inside: Mask) -> tuple[Float, bool]:
+def _metalness(calm: Float, inside: Mask, hoop: Float) -> tuple[Float, bool]:
     """(n,) 1 where the colour is the metal's, 0 on stones and enamel of another colour; and whether
     the metal has a colour.
 
     Metal shows its own colour times a nearly neutral studio, so in (log R/G, log B/G) it lies
-    between neutral and somewhat beyond the ring's commonest colour.
+    between neutral and somewhat beyond the hoop's commonest colour.
     """
     ratios = _ratios(calm, 0.02)
-    own = ratios[inside]
-    bright = luminance(calm[inside]) > np.median(luminance(calm[inside]))
+    band = inside & (hoop > 0.5)
+    band = band if np.count_nonzero(band) > LEAST_OF_SIDES else inside
+    own, light = ratios[band], luminance(calm[band])
+    bright = light > np.median(light)
     typical = np.asarray(np.median(own[bright] if bright.any() else own, axis=0), np.float32)
     length = float(np.linalg.norm(typical))
     axis = typical / np.float32(max(length, 1e-6))
     along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
     off_red, off_blue = ratios[:, 0] - along * axis[0], ratios[:, 1] - along * axis[1]
     metal = 1 - smoothstep(np.sqrt(off_red**2 + off_blue**2), *METAL_SPREAD)
-    is_coloured = length > COLOURED
+    is_coloured = bool(typical[1] < -COLOURED)
     if is_coloured:
         share = np.asarray(_ratios(calm, 0.003) @ axis / length, np.float32)
         metal *= smoothstep(share, *COLOURLESS)
