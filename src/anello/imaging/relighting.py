@@ -171,11 +171,7 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     row, column = np.divmod(on, alpha.shape[1])
     xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
     mirrored = _reflectance(value[inside & (metal > 0.5)]) * mirrored_room(normal, xy, light)
-    studio = np.maximum(studio, DARKEST)
-    replaced = cv2.log(np.maximum(mirrored, 1e-4) / studio[..., None])
-    detail = np.log(np.maximum(value, DARKEST) / studio)
-    kept = DETAIL_KEPT * MOST_DETAIL * np.tanh(detail / MOST_DETAIL)
-    replaced -= (detail - kept)[..., None]
+    replaced = _studio_to_mirrored(value, studio, mirrored)
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
     # The studio's deepest black has no picture in it that a factor could light.
     straight = straight + (np.float32(ambient) * share * np.maximum(DARKEST - value, 0))[:, None]
@@ -209,6 +205,16 @@ def _studio_to_hand(
     tone = tone * np.where(inside, matte, 1) ** (0.5 * (1 - highlight))
     white = _between(light, highlight[..., None])
     return np.asarray(tone[..., None] * (white * (1 - share) + skin * share), np.float32)
+
+
+def _studio_to_mirrored(value: Float, studio: Float, mirrored: Float) -> Float:
+    """(n, 3) log factor that puts what the hoop mirrors now in the place of what it mirrored in its
+    studio, and keeps the detail."""
+    studio = np.maximum(studio, DARKEST)
+    detail = np.log(np.maximum(value, DARKEST) / studio)
+    kept = DETAIL_KEPT * MOST_DETAIL * np.tanh(detail / MOST_DETAIL)
+    factor = np.maximum(mirrored, np.float32(1e-4)) / studio[:, None]
+    return np.asarray(cv2.log(factor) - (detail - kept)[:, None], np.float32)
 
 
 def _between(light: Light, lamp: Float | float) -> Float:
