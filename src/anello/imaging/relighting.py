@@ -94,8 +94,8 @@ SIDES = 0.6
 """Part of the normal towards the viewer below which a pixel lies on a side of the hoop, where no
 head stands."""
 
-LEAST_OF_SIDES = 20
-"""Pixels of the hoop's sides that tell its height."""
+LEAST_OF_HOOP = 20
+"""Pixels of the hoop's sides that tell its height, and of the hoop that tell its metal's colour."""
 
 ABOVE_BAND = (1.6, 2.4)
 """Heights, over the band's, between which the hoop ends and the head begins: its shoulders rise."""
@@ -240,7 +240,7 @@ def _metalness(calm: Float, inside: Mask, hoop: Float) -> tuple[Float, bool]:
     """
     ratios = _ratios(calm, 0.02)
     band = inside & (hoop > 0.5)
-    band = band if np.count_nonzero(band) > LEAST_OF_SIDES else inside
+    band = band if np.count_nonzero(band) > LEAST_OF_HOOP else inside
     own, light = ratios[band], luminance(calm[band])
     bright = light > np.median(light)
     typical = np.asarray(np.median(own[bright] if bright.any() else own, axis=0), np.float32)
@@ -275,7 +275,7 @@ def _hoopness(height: Float, normal: Float, inside: Mask) -> Float:
     How high the band is, its sides tell; where none are seen, most of the ring.
     """
     sides = inside & (normal[..., 2] < SIDES)
-    known = np.count_nonzero(sides) > LEAST_OF_SIDES
+    known = np.count_nonzero(sides) > LEAST_OF_HOOP
     band = float(np.median(height[sides]) if known else np.percentile(height[inside], 30))
     return 1 - smoothstep(height / max(band, 1.0), *ABOVE_BAND)
 

@@ -45,8 +45,8 @@ class Surround:
     def along(self, ray: Float, xy: Float) -> Float:
         """(n, 3) radiance that rays meet which start at the ring. ray : (n, 3) unit, x right, y
         down, z towards the viewer. xy : (n, 2) where they start, px of the photo."""
-        met = xy + np.float32(self.reach_px) * ray[:, :2]
-        at = ((met + 0.5 - self.origin_xy) / self.px - 0.5).astype(np.float32)
+        origin, px = (v.astype(np.float32) for v in (self.origin_xy - 0.5, self.px))
+        at = (xy + np.float32(self.reach_px) * ray[:, :2] - origin) / px - np.float32(0.5)
         # OpenCV takes no row as long as a large ring has pixels.
         x, y = (np.resize(at[:, k], (-(-len(at) // _ROW), _ROW)) for k in range(2))
         seen = cv2.remap(self.radiance, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
