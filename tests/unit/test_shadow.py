@@ -81,16 +81,19 @@ def test_only_skin_receives_it():
 def test_it_is_tight_along_both_rims():
     shaded = matte(1.0, lamp((0, 0, 1), 0.9))[..., 1]
     middle = np.abs(FRAME.across) < 0.3
-    for side in (-1, 1):
-        rim = middle & (np.abs(FRAME.along * side - 10) < 1.5)
+    # What path-traced bands on a finger and a thumb under an overcast sky leave of the light, 0.03
+    # to 0.05 finger widths from the wrist's rim and from the tip's, where the foot is hidden.
+    for side, left in ((-1, 0.77), (1, 0.86)):
+        rim = middle & (np.abs(FRAME.along * side - 11.2) < 0.8)
         away = middle & (np.abs(FRAME.along * side - 45) < 4)
-        assert shaded[rim].mean() < 0.76
+        assert shaded[rim].mean() == pytest.approx(left, abs=0.04)
         assert shaded[away].mean() > 0.97
 
 
 def test_red_is_shaded_least():
     shaded = matte(1.0)
-    beside = (np.abs(FRAME.across) < 0.5) & (np.abs(FRAME.along + 12) < 3)
+    # On the side away from the lamp, where the shadow is deep: it ends farther out in red.
+    beside = (np.abs(FRAME.across + 0.5) < 0.25) & (np.abs(FRAME.along + 12) < 3)
     red, green, blue = shaded[beside].mean(0)
     assert red > green > blue
 

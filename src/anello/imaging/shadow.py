@@ -5,7 +5,7 @@ All of it is a multiplier on linear skin, and only on skin.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -34,21 +34,25 @@ RIM_DENSITY_SKY = 0.7
 RIM_DENSITY_GRAZING = 1.0
 """Density at the rim where a lamp grazes the skin: what light there is comes past the ring."""
 
-LAMP_FALL = (1.3, 0.9)
+LAMP_FALL = (1.3, 1.25)
 """That falls by exp(-a x - b x^2) as the lamp's cosine rises by x: metal throws a high lamp's light
 back onto the skin at its foot."""
 
-GRAZING_COSINE = -0.3
+GRAZING_COSINE = -0.48
 """Cosine at which x starts: a window is wide and reaches past the terminator."""
 
-REACH_OF_WIDTH, REACH_OF_HEIGHT = 0.03, 0.30
+SKY = 0.57
+"""Share of the light without a direction that comes from above: the rest is thrown up by fingers
+and ground, from below a ring, which keeps none of it away."""
+
+REACH_OF_WIDTH, REACH_OF_HEIGHT = 0.024, 0.43
 """The density falls to 1/e within this many finger widths plus rim heights."""
 
-CREVICE, CREVICE_REACH = 0.5, 0.018
+CREVICE, CREVICE_REACH = 0.35, 0.018
 """Density of the corner between near rim and skin, where no light gets in, and its reach in finger
 widths."""
 
-TALLEST_RIM = 0.12
+TALLEST_RIM = 0.147
 """Height, in finger widths, above which a head's foot shades no farther: there is light beneath."""
 
 ONE_LAMP, OVERCAST = 0.2, 0.7
@@ -111,7 +115,8 @@ def cast_shade(
         alpha, height = _reduced_layer(alpha, height, scale)
         site, here = scaled(site, roi, scale)
     skin = resampled(skin_map.likely, skin_map.roi, roi, alpha.shape[::-1])
-    density = _density(alpha, height, skin, site, light, here)
+    above = replace(light, ambient=SKY * light.ambient)
+    density = _density(alpha, height, skin, site, above, here)
     channels = []
     for share, sigma in zip(SCATTER_DENSITY, SCATTER_SIGMA, strict=True):
         soft = cv2.GaussianBlur(density, (0, 0), max(float(sigma) * site.width_px, 0.3))
