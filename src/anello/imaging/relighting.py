@@ -76,6 +76,13 @@ COLOURLESS = (0.07, 0.22)
 """Share of a coloured metal's colour below which a pixel is no metal, and above which it may be: a
 diamond is white on gold, an onyx black, and what gold mirrors is golden even where it is dark."""
 
+FACET = 0.12
+"""How far off, in band widths, a stone has a dark facet or a gap beside it."""
+
+NO_FACET = (0.35, 0.5)
+"""Luminance of the darkest pixel that near, below which what has no colour is a stone, and above
+which it is a lamp that gold mirrors white."""
+
 MOST_BRIGHTENED = 2.6
 """Log gain of what is dark on a shining hoop: a studio's black screens turn to what it mirrors now,
 niello and deep engraving not wholly."""
@@ -148,19 +155,21 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     straight = color / cv2.merge([np.maximum(alpha, np.float32(1e-3))] * 3)
     value = np.maximum(luminance(straight), np.float32(1e-3))
     calm = np.asarray(cv2.GaussianBlur(straight, (0, 0), 0.8))
-    studio = _blurred(value, alpha, DETAIL_SIGMA * _breadth(inside))
+    breadth = _breadth(inside)
+    studio = _blurred(value, alpha, DETAIL_SIGMA * breadth)
+    darkest = _darkest_near(luminance(calm), inside, FACET * breadth)
     highlight = _highlights(value, alpha, inside)
     # From here on pixel by pixel, so only those that the ring covers: (n,) and (n, 3).
     on = np.flatnonzero(alpha > 0)
     inside, value = inside.take(on), value.take(on)
-    studio, highlight = studio.take(on), highlight.take(on)
+    studio, highlight, darkest = (v.take(on) for v in (studio, highlight, darkest))
     straight, calm, normal = (
         v.reshape(-1, 3).take(on, axis=0) for v in (straight, calm, layer.normal)
     )
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
     hoop = _hoopness(layer.height.take(on), normal, inside)
-    metal, is_coloured = _metalness(calm, inside, hoop)
+    metal, is_coloured = _metalness(calm, darkest, inside, hoop)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = cv2.log(np.maximum(tone, 1e-4))
@@ -231,7 +240,7 @@ def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
     return smoothstep(calm, middle - half, middle + half)
 
 
-def _metalness(calm: Float, inside: Mask, hoop: Float) -> tuple[Float, bool]:
+def _metalness(calm: Float, darkest: Float, inside: Mask, hoop: Float) -> tuple[Float, bool]:
     """(n,) 1 where the colour is the metal's, 0 on stones and enamel of another colour; and whether
     the metal has a colour.
 
@@ -252,7 +261,8 @@ def _metalness(calm: Float, inside: Mask, hoop: Float) -> tuple[Float, bool]:
     is_coloured = bool(typical[1] < -COLOURED)
     if is_coloured:
         share = np.asarray(_ratios(calm, 0.003) @ axis / length, np.float32)
-        metal *= smoothstep(share, *COLOURLESS)
+        lamp = hoop * smoothstep(darkest, *NO_FACET)
+        metal *= np.maximum(smoothstep(share, *COLOURLESS), lamp)
     return metal, is_coloured
 
 
@@ -278,6 +288,13 @@ def _hoopness(height: Float, normal: Float, inside: Mask) -> Float:
     known = np.count_nonzero(sides) > LEAST_OF_HOOP
     band = float(np.median(height[sides]) if known else np.percentile(height[inside], 30))
     return 1 - smoothstep(height / max(band, 1.0), *ABOVE_BAND)
+
+
+def _darkest_near(value: Float, inside: Mask, reach_px: float) -> Float:
+    """(h, w) the least value of the ring's pixels that near."""
+    side = 2 * max(round(reach_px), 1) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.erode(np.where(inside, value, np.float32(1)), disc), np.float32)
 
 
 def _breadth(inside: Mask) -> float:
