@@ -19,8 +19,8 @@ from anello.imaging.finger import FingerSite
 from anello.imaging.frame import FingerFrame
 from anello.imaging.lighting import Light
 
-SKY_RAYS, LAMP_RAYS = 40, 56
-"""Directions over the hemisphere, and as many again towards the lamp."""
+SKY_RAYS, LAMP_RAYS = 28, 36
+"""Directions over the hemisphere, and more of them towards the lamp."""
 
 SOFTNESS = 0.9
 """Half a ray's width over that with which all of them leave no gaps."""

@@ -61,10 +61,10 @@ ONE_LAMP, OVERCAST = 0.2, 0.7
 END_FADE = 0.8
 """How much of the contact shadow is lost at the silhouette, where the band turns away below."""
 
-RAY_WIDTH = 24.0
+RAY_WIDTH = 20.0
 """Finger width, px, at which the shadow thrown clear of the rim is worked out: it has no edges."""
 
-THROWN_BLUR = 1.0
+THROWN_BLUR = 0.85
 """Sigma, px of that, of the blur over which a point's depth beside the finger is uncertain."""
 
 TALL = 1.5
