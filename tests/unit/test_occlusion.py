@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cylinders import ROI, lamp, upright_site
 
+from anello.imaging import occlusion
 from anello.imaging.frame import finger_frame
 from anello.imaging.occlusion import Obstacle, measure_obstacle, thrown_shade
 
@@ -71,6 +72,18 @@ def test_an_even_sky_is_shaded_alike_on_both_sides():
     shade = thrown_shade(SOLITAIRE, neighbours(), FRAME, SITE, lamp((0, 0, 1), 1.0))
     left, right = shade[:, 1:120], shade[:, 121:][:, ::-1]
     assert np.abs(left - right).mean() < 0.1 * shade[shade > 0].mean() + 0.002
+
+
+@pytest.mark.parametrize("ambient", [0.05, 0.4, 1.0])
+@pytest.mark.parametrize("towards", [(0.9, 0, 0.4), (-0.5, 0.5, 0.7), (0, 0, 1)])
+def test_few_rays_tell_what_many_would(towards, ambient, monkeypatch):
+    light = lamp(towards, ambient)
+    few = thrown_shade(SOLITAIRE, neighbours(), FRAME, SITE, light)
+    monkeypatch.setattr(occlusion, "SKY_RAYS", 300)
+    monkeypatch.setattr(occlusion, "LAMP_RAYS", 300)
+    many = thrown_shade(SOLITAIRE, neighbours(), FRAME, SITE, light)
+    assert np.abs(few - many).max() < 0.15
+    assert np.abs(few - many).mean() < 0.01
 
 
 def test_the_shadow_of_a_higher_head_falls_farther():

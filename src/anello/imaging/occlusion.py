@@ -165,7 +165,7 @@ def _rays(site: FingerSite, light: Light) -> _Rays:
     towards = np.array([across, along, z])
     seen = np.concatenate([_hemisphere(), _lobe_around(towards)])
     directions, lamp = _in_finger(seen[seen[:, 2] > 0], site), _in_finger(towards, site)
-    # Rays where each one is, over those there were if one were to light a facing surface by 1.
+    # Rays to a hemisphere, were they everywhere as close together as at each one.
     crowd = SKY_RAYS + LAMP_RAYS * _lobe(directions, lamp)
 
     def radiance(rays: Float64) -> Float:

@@ -48,7 +48,7 @@ and ground, from below a ring, which keeps none of it away."""
 REACH_OF_WIDTH, REACH_OF_HEIGHT = 0.024, 0.43
 """The density falls to 1/e within this many finger widths plus rim heights."""
 
-CREVICE, CREVICE_REACH = 0.35, 0.018
+CREVICE, CREVICE_REACH = 0.5, 0.018
 """Density of the corner between near rim and skin, where no light gets in, and its reach in finger
 widths."""
 
