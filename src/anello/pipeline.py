@@ -321,7 +321,7 @@ def _wear(
     with watch("shadow"):
         around = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
         alpha, height = (placed(v, layer.roi, around) for v in (layer.alpha, layer.height))
-        shade = cast_shade(alpha, height, site, place.light, place.skin, around)
+        shade = cast_shade(alpha, height, site, place.light, place.skin, around, layer.head_from)
         roi = joined(layer.roi, shade_roi(shade, options.shadow))
         patch = srgb_to_linear(crop(picture, roi))
         skin = skin_matte(place.skin, site, roi, _matte(hand.mask, roi))

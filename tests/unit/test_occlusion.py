@@ -40,6 +40,23 @@ def test_a_drawn_ring_is_measured_back():
     assert found.head_tga is None
 
 
+def test_a_head_that_hides_most_of_the_band_does_not_make_it_a_wall():
+    band = (np.abs(FRAME.along) <= 5) & (np.abs(FRAME.across) <= 1)
+    head = np.hypot(FRAME.along, FRAME.across * RADIUS) <= 0.6 * RADIUS
+    alpha = (band | head).astype(np.float32)
+    assert head.sum() > 0.6 * alpha.sum()
+    found = measure_obstacle(alpha, np.where(head, 30, 5 * alpha), head, FRAME, SITE)
+    assert found.thickness == pytest.approx(5)
+    assert found.head_radii is not None
+
+
+def test_a_dome_is_as_thick_as_its_neighbours_see_it():
+    alpha = ((np.abs(FRAME.along) <= 8) & (np.abs(FRAME.across) <= 1)).astype(np.float32)
+    height = alpha * (5 + 30 * np.maximum(1 - 2 * np.abs(FRAME.across), 0))
+    found = measure_obstacle(alpha, height, np.zeros_like(alpha, bool), FRAME, SITE)
+    assert found.thickness == pytest.approx(5)
+
+
 def test_a_band_throws_nothing_on_its_own_finger_and_nothing_without_skin():
     assert (thrown_shade(BAND, NONE, FRAME, SITE, lamp((0.6, 0, 0.8))) == 0).all()
 

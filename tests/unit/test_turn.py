@@ -123,6 +123,10 @@ def test_roll_turns_the_head_towards_the_side() -> None:
         # A round stone, squeezed in the product photo, is nearly round again on the hand.
         along = np.ptp(y[red]) / (2 * 50 * scale)
         assert along == pytest.approx(np.cos(pitch), abs=0.12)
+        # The stone, but for the foot of its flank, stands over the band, and nothing else does.
+        assert (layer.height[red] > layer.head_from).mean() > 0.9
+        band = (layer.alpha > 0.99) & (np.abs(x - x[red].mean()) > 60 * scale)
+        assert (layer.height[band] < layer.head_from).all()
 
 
 def test_a_shoulder_hidden_by_the_head_is_read_from_the_other_side() -> None:

@@ -42,6 +42,9 @@ and most fingers are thinner than the one beside them."""
 BESIDE = 0.5
 """Distance from the silhouette, in half widths, from which the depth of a neighbour can be told."""
 
+SIDES = 0.6
+"""Distance from the finger's middle, in half widths, at which neighbours see the ring."""
+
 Tga: TypeAlias = tuple[Float, Float, Float]
 """(n,) each: points or directions in the finger's frame."""
 
@@ -50,8 +53,8 @@ Tga: TypeAlias = tuple[Float, Float, Float]
 class Obstacle:
     """The ring as rays meet it, px.
 
-    radius : of the finger. half_width, thickness : of the band on it. head_tga, head_radii : middle
-    and half axes of the head's ellipsoid, or None.
+    radius : of the finger. half_width, thickness : of the band on it, as seen from its sides.
+    head_tga, head_radii : middle and half axes of the head's ellipsoid, or None.
     """
 
     radius: float
@@ -77,7 +80,8 @@ def measure_obstacle(
     band = cover & ~head & (np.abs(frame.across) < 0.8)
     band = band if band.any() else cover
     half_width = float(np.percentile(np.abs(a[band]), 90))
-    thickness = float(np.percentile(height[band], 75))
+    sides = cover & ~head & (np.abs(frame.across) > SIDES)
+    thickness = float(np.percentile(height[sides if sides.any() else cover], 75))
     if np.count_nonzero(head) < 5:
         return Obstacle(radius, half_width, thickness)
     low, high = np.percentile([v[head] for v in (t, g, a)], (3, 97), axis=1)

@@ -67,9 +67,6 @@ RAY_WIDTH = 20.0
 THROWN_BLUR = 0.85
 """Sigma, px of that, of the blur over which a point's depth beside the finger is uncertain."""
 
-TALL = 1.5
-"""Height over the band's from which the ring is its head."""
-
 WORKING_WIDTH = 64.0
 """Finger width, px, above which the shadow is worked out on a smaller picture."""
 
@@ -102,12 +99,18 @@ class Shade:
 
 
 def cast_shade(
-    alpha: Float, height: Float, site: FingerSite, light: Light, skin_map: SkinMap, roi: Roi
+    alpha: Float,
+    height: Float,
+    site: FingerSite,
+    light: Light,
+    skin_map: SkinMap,
+    roi: Roi,
+    head_from: float = np.inf,
 ) -> Shade:
     """The ring's shadow before it is known how much of a pixel is skin.
 
     alpha, height : (h, w) of the layer in ``roi``; height in px above the skin. skin_map : where
-    neighbouring fingers are.
+    neighbouring fingers are. head_from : as in `Layer`, px.
     """
     scale = min(WORKING_WIDTH / site.width_px, 1.0)
     here = roi
@@ -116,7 +119,7 @@ def cast_shade(
         site, here = scaled(site, roi, scale)
     skin = resampled(skin_map.likely, skin_map.roi, roi, alpha.shape[::-1])
     above = replace(light, ambient=SKY * light.ambient)
-    density = _density(alpha, height, skin, site, above, here)
+    density = _density(alpha, height, skin, site, above, here, head_from * scale)
     channels = []
     for share, sigma in zip(SCATTER_DENSITY, SCATTER_SIGMA, strict=True):
         soft = cv2.GaussianBlur(density, (0, 0), max(float(sigma) * site.width_px, 0.3))
@@ -159,14 +162,20 @@ def _reduced_layer(alpha: Float, height: Float, scale: float) -> tuple[Float, Fl
 
 
 def _density(
-    alpha: Float, height: Float, skin: Float, site: FingerSite, light: Light, roi: Roi
+    alpha: Float,
+    height: Float,
+    skin: Float,
+    site: FingerSite,
+    light: Light,
+    roi: Roi,
+    head_from: float,
 ) -> Float:
     """(h, w) optical density of the whole shadow."""
     if not (alpha > 0.5).any():
         return np.zeros_like(alpha)
     surface = _surface(alpha, height, site, roi)
     density = _contact(surface, site, light)
-    density = density - np.log1p(-_thrown(alpha, height, skin, surface.band, site, light, roi))
+    density = density - np.log1p(-_thrown(alpha, height, skin, site, light, roi, head_from))
     return np.asarray(np.minimum(density, DENSEST), np.float32)
 
 
@@ -174,10 +183,10 @@ def _thrown(
     alpha: Float,
     height: Float,
     skin: Float,
-    band: float,
     site: FingerSite,
     light: Light,
     roi: Roi,
+    head_from: float,
 ) -> Float:
     """(h, w) share of the light that the ring keeps from skin away from its rim."""
     h, w = alpha.shape
@@ -187,7 +196,7 @@ def _thrown(
         skin = np.asarray(cv2.resize(skin, alpha.shape[::-1], interpolation=cv2.INTER_AREA))
         site, roi = scaled(site, roi, scale)
     frame = finger_frame(site, roi)
-    head = (alpha > 0.5) & (height > TALL * band * scale)
+    head = (alpha > 0.5) & (height > head_from * scale)
     ring = measure_obstacle(alpha, height, head, frame, site)
     thrown = cv2.GaussianBlur(thrown_shade(ring, skin, frame, site, light), (0, 0), THROWN_BLUR)
     return np.asarray(cv2.resize(thrown, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -197,13 +206,12 @@ def _thrown(
 class _Surface:
     """The ring on the finger, (h, w) each. distance : px on the skin to the ring's nearest rim.
     height : px of the ring at that rim. side : which rim, 1 on the tip's side of the ring, -1 on
-    the wrist's. alpha : of the layer. band : px of the band over the skin."""
+    the wrist's. alpha : of the layer."""
 
     alpha: Float
     distance: Float
     side: Float
     height: Float
-    band: float
     frame: FingerFrame
 
 
@@ -228,8 +236,7 @@ def _surface(alpha: Float, height: Float, site: FingerSite, roi: Roi) -> _Surfac
     beyond = (dx * axis_x + dy * axis_y) / np.maximum(away, 1)
     lift = rim * np.tan(np.radians(max(site.pitch_deg, 0)))
     distance = (distance + np.clip(beyond, 0, 1) * lift).astype(np.float32)
-    band = float(np.percentile(rim[cover], 30))
-    return _Surface(alpha, distance, beyond, rim, band, finger_frame(site, roi))
+    return _Surface(alpha, distance, beyond, rim, finger_frame(site, roi))
 
 
 def _contact(surface: _Surface, site: FingerSite, light: Light) -> Float:

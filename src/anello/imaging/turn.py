@@ -85,6 +85,9 @@ FLANK = 0.75
 LOWEST_FLANK = 0.72
 """Foot of the flank over the head's height: inside the band, which hides it."""
 
+TALL = 1.5
+"""Height over the band's from which a ring is its head."""
+
 _EDGE_STEPS = 256
 """Entries of the table of a head's near edge."""
 
@@ -98,6 +101,7 @@ class Layer:
     color : (h, w, 3) linear light, premultiplied by alpha. alpha : (h, w) in [0, 1].
     normal : (h, w, 3) unit, x right, y down, z towards the viewer; (0, 0, 1) beside the ring.
     height : (h, w) px of the hand photo above the finger's skin. roi : where it lies in the photo.
+    head_from : height from which it is a head that stands over the band; infinite without one.
     """
 
     color: Float
@@ -105,6 +109,7 @@ class Layer:
     normal: Float
     height: Float
     roi: Roi
+    head_from: float = np.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -369,6 +374,7 @@ def turn(
     for box, sheet in drawing:
         _draw(premultiplied, facts, box, _read(level, level_from_ring, sheet), sheet)
 
+    band = (shape.outer_radius_px - shape.inner_radius_px) * scale
     premultiplied = cv2.resize(premultiplied, facts.shape[1::-1], interpolation=cv2.INTER_AREA)
     premultiplied *= _mainland(premultiplied[..., 3])[..., None]
     facts = _to_the_rim(facts)
@@ -378,6 +384,7 @@ def turn(
         normal=_camera_normals(facts[..., :3], site, seen),
         height=np.ascontiguousarray(facts[..., 3]) * np.float32(scale),
         roi=roi,
+        head_from=TALL * band if isinstance(head, Head) else np.inf,
     )
 
 
