@@ -173,6 +173,26 @@ def test_a_black_screen_that_the_studio_mirrored_in_silver_is_gone():
     assert lit[28:32, 62:66].mean() > 0.5 * lit[28:32, 72:76].mean()
 
 
+def test_a_diamond_that_leans_aside_keeps_its_sparkle():
+    """A thumb turns the head aside, and then most of what faces aside is the head, not the band."""
+    ring = a_ring()
+    row, column = np.mgrid[0:60, 0:100]
+    head = (column > 82) & (ring.alpha > 0)
+    facets = np.where((row // 2 + column // 2) % 2 > 0, 0.9, 0.2)[..., None]
+    silver = np.broadcast_to(np.float32(0.8), ring.color.shape)
+    color = np.where(head[..., None], facets, silver) * ring.alpha[..., None]
+    aside = np.array([0.85, 0, np.sqrt(1 - 0.85**2)], np.float32)
+    normal = np.where(head[..., None], aside, [0, 0, 1]).astype(np.float32)
+    height = np.where(head, 30, 5 * ring.alpha).astype(np.float32)
+    leaning = replace(ring, color=color.astype(np.float32), normal=normal, height=height)
+
+    def contrast(layer):
+        return np.ptp(luminance(relight(layer, WARM_DIM, 1.0).color)[head])
+
+    assert contrast(replace(leaning, head_from=7.5)) > 0.4
+    assert contrast(leaning) < 0.4  # without a head of its own it is a broad band
+
+
 def test_a_black_ring_does_not_turn_to_silver():
     ring = a_ring()
     on = ring.alpha > 0

@@ -96,19 +96,24 @@ def test_the_far_half_of_the_hoop_is_never_read() -> None:
     assert green.max() < 0.02
 
 
-def test_roll_turns_the_head_towards_the_side() -> None:
-    shape = ring_shape()
+def red_stone(shape, height=240):
+    """A round red stone of radius 50 ``height`` px over the axis of a grey hoop: head, texture."""
     q = np.linspace(-50, 50, 41, dtype=np.float32)
     reach = np.sqrt(np.maximum(50**2 - q**2, 0)).astype(np.float32)
     elevation = np.radians(shape.elevation_deg)
-    height = np.full_like(q, 240.0)
-    head = Head(q, height, reach, height * np.float32(np.sin(elevation)))
+    tops = np.full_like(q, height)
+    head = Head(q, tops, reach, tops * np.float32(np.sin(elevation)))
     cutout = photograph(shape, lambda t, a: np.full((*t.shape, 3), 120.0))
     row, column = np.mgrid[0:520, 0:520]
-    top = shape.centre_xy[1] - 240 * np.sin(elevation)
+    top = shape.centre_xy[1] - height * np.sin(elevation)
     stone = ((column - 250) / 50) ** 2 + ((row - top) / (50 * np.cos(elevation))) ** 2 <= 1
     cutout.rgb[stone], cutout.alpha[stone] = (255, 0, 0), 255
-    texture = make_texture(cutout)
+    return head, make_texture(cutout)
+
+
+def test_roll_turns_the_head_towards_the_side() -> None:
+    shape = ring_shape()
+    head, texture = red_stone(shape)
     for roll_deg in (-40.0, 0.0, 40.0):
         site = finger_site(roll_deg=roll_deg)
         layer = turn(texture, shape, head, site, SIZE)
@@ -123,10 +128,37 @@ def test_roll_turns_the_head_towards_the_side() -> None:
         # A round stone, squeezed in the product photo, is nearly round again on the hand.
         along = np.ptp(y[red]) / (2 * 50 * scale)
         assert along == pytest.approx(np.cos(pitch), abs=0.12)
-        # The stone, but for the foot of its flank, stands over the band, and nothing else does.
-        assert (layer.height[red] > layer.head_from).mean() > 0.9
-        band = (layer.alpha > 0.99) & (np.abs(x - x[red].mean()) > 60 * scale)
-        assert (layer.height[band] < layer.head_from).all()
+
+
+def test_the_head_and_nothing_else_stands_over_the_band() -> None:
+    shape, site = ring_shape(), finger_site()
+    head, texture = red_stone(shape)
+    layer = turn(texture, shape, head, site, SIZE)
+    x, _ = finger_coordinates(layer, site)
+    red = layer.color[..., 0] - layer.color[..., 1] > 0.3
+    # Where top and hoop meet, a pixel may be both.
+    assert (layer.height[red] > layer.head_from).mean() > 0.98
+    band = (layer.alpha > 0.99) & (np.abs(x) > 60 * hand_from_ring(shape, site))
+    assert (layer.height[band] < layer.head_from).all()
+    assert turn(texture, shape, None, site, SIZE).head_from == np.inf
+
+
+def test_the_side_of_a_rolled_head_narrows_from_its_top_down_to_the_band() -> None:
+    shape, site = ring_shape(), finger_site(width_px=160.0, roll_deg=55.0)
+    head, texture = red_stone(shape, height=320)
+    layer = turn(texture, shape, head, site, SIZE)
+    height = layer.height / hand_from_ring(shape, site)
+    band, top = shape.outer_radius_px - shape.inner_radius_px, 320 - shape.inner_radius_px
+    flank = (height > band + 10) & (height < top - 10) & (layer.alpha > 0.99)
+    x, _ = finger_coordinates(layer, site)
+    # Between top and band it falls and narrows steadily, with no gap to see the ground through.
+    columns = np.unique(x[flank])[2:-4]
+    falls = [height[(x == column) & flank].max() for column in columns]
+    spans = [np.count_nonzero((x == column) & (height > band + 10)) for column in columns]
+    assert len(columns) > 10
+    assert (np.diff(falls) > 0).all()
+    assert spans[-1] > 1.3 * spans[0] > 0
+    assert (layer.color[flank][:, 0] - layer.color[flank][:, 1] > 0.3).all()
 
 
 def test_a_shoulder_hidden_by_the_head_is_read_from_the_other_side() -> None:

@@ -79,11 +79,14 @@ STEEPEST = np.float32(0.4)
 FLANK_FROM = radians(12.0)
 """Roll from which the side of the head shows enough to be drawn."""
 
-FLANK = 0.75
-"""Where a rounded head's side stands, as a share of its half-width and of its reach."""
+FLANK, FLANK_FOOT = 0.96, 0.5
+"""How far out a head's side stands below its top and at the band, as a share of the top."""
 
-LOWEST_FLANK = 0.72
-"""Foot of the flank over the head's height: inside the band, which hides it."""
+FLANK_MIRRORED = 0.12, 0.3
+"""Part of the top, from its edge inwards, whose mirror image the side wears."""
+
+FLANK_STEPS = 3
+"""Rounds in which a sample's height on the flank and its place around it settle."""
 
 TALL = 1.5
 """Height over the band's from which a ring is its head."""
@@ -267,30 +270,45 @@ def _head_wall(y: Float, column: _HeadColumns, shape: RingShape, seen: View, sho
     )
 
 
-def _head_flank(x: Float, y: Float, head: Head, seen: View, shop: View) -> _Sheet:
-    """The side of the head that shows when the finger's back is turned away. The product photo's
-    camera did not see it; heads are nearly the same from all sides, so it wears the wall's picture.
+def _head_flank(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
+    """The side of the head that shows when the finger's back is turned away: a cone from its top
+    down to the band. The product photo's camera did not see it, so it wears the mirror image of the
+    top: what is below a stone's edge looks much like what is within it.
     """
     c, s = cos(seen.azimuth), sin(seen.azimuth)
     middle_q, half_q = (head.q[-1] + head.q[0]) / 2, (head.q[-1] - head.q[0]) / 2
     longest = max(float(head.reach.max()), 1e-3)
-    q = middle_q - np.sign(s) * FLANK * half_q
-    height = (x - q * c) / s - seen.lift
-    _, g = seen.from_head(q, height)
-    a = (g * sin(seen.elevation) - y) / cos(seen.elevation)
-    beside = (middle_q + a / longest * half_q).astype(np.float32)
-    top, reach, middle = (
-        np.interp(beside, head.q, values).astype(np.float32)
-        for values in (head.height, head.reach, head.middle)
+    side = -np.sign(s) * half_q
+    top = float(np.interp(middle_q + FLANK * side, head.q, head.height))
+    foot = float(shape.outer_radius_px)
+    deep = max(top - foot, 1e-3)
+    taper = (1 - FLANK_FOOT) / deep
+    facing = np.ones_like(x)
+    for _ in range(FLANK_STEPS):
+        # In a cut along the hoop, q = middle_q + across (1 - taper (top - height)).
+        across = FLANK * side * facing
+        towards = s + across * taper * c
+        towards = np.where(towards * s > 0.02, towards, np.float32(np.inf))
+        at_top = middle_q + across
+        height = top + (x - at_top * c - (top + seen.lift) * s) / towards
+        share = np.clip(1 - taper * (top - height), FLANK_FOOT, 1).astype(np.float32)
+        q = middle_q + across * share
+        _, g = seen.from_head(q, height)
+        a = (g * sin(seen.elevation) - y) / cos(seen.elevation)
+        axial = a / (FLANK * longest * share)
+        facing = np.sqrt(np.maximum(1 - axial * axial, 0)).astype(np.float32)
+    visible = np.isfinite(towards) & (np.abs(axial) < 1) & (height <= top) & (height >= foot)
+    inward = 1 - FLANK_MIRRORED[0] - np.ptp(FLANK_MIRRORED) * np.clip((top - height) / deep, 0, 1)
+    at = middle_q + side * inward * facing
+    reach, middle, level = (
+        np.interp(at, head.q, values).astype(np.float32)
+        for values in (head.reach, head.middle, head.height)
     )
-    lowest = float(head.height.min()) * LOWEST_FLANK
-    visible = (np.abs(a) <= FLANK * longest) & (height <= top) & (height >= lowest)
-    source_x, _ = shop.from_head(beside, top)
-    drop = (top - height) * cos(shop.azimuth) * sin(shop.elevation)
-    source_y = middle - reach * cos(shop.elevation) - drop
-    one = np.ones_like(x)
-    normal = (-np.sign(s) * c * one, np.sign(s) * s * one, 0 * one)
-    return _Sheet(source_x, source_y, visible, normal, height - lowest)
+    source_x, _ = shop.from_head(at, level)
+    source_y = middle - longest * inward * axial * cos(shop.elevation)
+    normal_t, normal_g = seen.turned(np.sign(side) * facing, np.full_like(x, -taper * half_q))
+    normal = (normal_t, normal_g, axial)
+    return _Sheet(source_x, source_y, visible, normal, height - shape.inner_radius_px)
 
 
 def _dome(front: DomeView, shape: RingShape, shop: View) -> _Sheet:
@@ -367,7 +385,7 @@ def turn(
         box = _head_box(x, y, head, seen, shape)
         x, y = x[box] * LOOKS_LARGER, y[box] * LOOKS_LARGER
         if abs(seen.azimuth) > FLANK_FROM:
-            drawing.append((box, _head_flank(x, y, head, seen, shop)))
+            drawing.append((box, _head_flank(x, y, head, shape, seen, shop)))
         column = _head_columns(x, head, seen, _walled(head, shape, shop))
         drawing.append((box, _head_wall(y, column, shape, seen, shop)))
         drawing.append((box, _head_top(y, column, shape, seen, shop)))
@@ -427,7 +445,9 @@ def _head_box(x: Float, y: Float, head: Head, seen: View, shape: RingShape) -> _
     t, g = seen.from_head(head.q, head.height)
     reach = _far_reach(head, shape)
     top = float(g.max() * sin(seen.elevation)) + reach
-    return _box_around((x >= t.min()) & (x <= t.max()) & (np.abs(y) <= top))
+    at_band, _ = seen.from_head(head.q * FLANK_FOOT, np.full_like(head.q, shape.outer_radius_px))
+    left, right = min(t.min(), at_band.min()), max(t.max(), at_band.max())
+    return _box_around((x >= left) & (x <= right) & (np.abs(y) <= top))
 
 
 def _hoop_box(x: Float, y: Float, seen: View, shape: RingShape) -> _Box:
