@@ -194,6 +194,16 @@ def test_the_layer_is_clipped_to_the_photo() -> None:
     assert layer.alpha.shape == (y1 - y0, x1 - x0)
 
 
+def test_a_head_that_leans_out_of_the_photo_leaves_the_band() -> None:
+    shape = ring_shape()
+    head, texture = red_stone(shape, height=320)
+    site = finger_site(centre_xy=(270.0, 150.0), roll_deg=80.0)
+    layer = turn(texture, shape, head, site, SIZE)
+    assert layer.roi[2] == SIZE[0]
+    assert layer.alpha.max() == 1
+    assert (layer.color[..., 0] - layer.color[..., 1] < 0.3).all()
+
+
 def test_premultiplied_colour_never_exceeds_what_its_coverage_allows() -> None:
     layer, _ = _turned(ring_shape(), finger_site(), lambda t, a: np.full((*t.shape, 3), 255.0))
     assert (layer.color <= layer.alpha[..., None] + 1e-3).all()

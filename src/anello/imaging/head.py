@@ -63,6 +63,8 @@ NEIGHBOUR_BLEND = 0.1
 GAP_REACH = 0.4
 """The same between neighbours, where the silhouette dips."""
 
+NARROWEST = 0.1
+"""Width of a head, in outer radii, below which it is a ripple of the silhouette."""
 
 ASIDE_DEG = 30.0
 """Azimuth from which a head is turned aside: its top is levelled, and measured by its end away from
@@ -136,7 +138,7 @@ def fit_head(cutout: Cutout, shape: RingShape) -> Head | None:
         middle = middle - (top.height - height) * rise
     reach = (top.line - middle) / ce
     inside = np.flatnonzero(reach > 0)
-    if len(inside) < 3:
+    if len(inside) == 0 or np.ptp(q[inside]) < NARROWEST * WORKING_RADIUS:
         return None
     first, last = inside[0], inside[-1]
     if top.has_neighbours:

@@ -300,9 +300,8 @@ def _head_flank(x: Float, y: Float, head: Head, shape: RingShape, seen: View, sh
     visible = np.isfinite(towards) & (np.abs(axial) < 1) & (height <= top) & (height >= foot)
     inward = 1 - FLANK_MIRRORED[0] - np.ptp(FLANK_MIRRORED) * np.clip((top - height) / deep, 0, 1)
     at = middle_q + side * inward * facing
-    reach, middle, level = (
-        np.interp(at, head.q, values).astype(np.float32)
-        for values in (head.reach, head.middle, head.height)
+    middle, level = (
+        np.interp(at, head.q, values).astype(np.float32) for values in (head.middle, head.height)
     )
     source_x, _ = shop.from_head(at, level)
     source_y = middle - longest * inward * axial * cos(shop.elevation)
@@ -390,6 +389,8 @@ def turn(
         drawing.append((box, _head_wall(y, column, shape, seen, shop)))
         drawing.append((box, _head_top(y, column, shape, seen, shop)))
     for box, sheet in drawing:
+        if sheet.visible.size == 0:  # out of the photo
+            continue
         _draw(premultiplied, facts, box, _read(level, level_from_ring, sheet), sheet)
 
     band = (shape.outer_radius_px - shape.inner_radius_px) * scale
@@ -444,7 +445,7 @@ def _head_box(x: Float, y: Float, head: Head, seen: View, shape: RingShape) -> _
     """Rows and columns of the samples that the head can cover, whole pixels."""
     t, g = seen.from_head(head.q, head.height)
     reach = _far_reach(head, shape)
-    top = float(g.max() * sin(seen.elevation)) + reach
+    top = float(np.abs(g).max() * sin(seen.elevation)) + reach
     at_band, _ = seen.from_head(head.q * FLANK_FOOT, np.full_like(head.q, shape.outer_radius_px))
     left, right = min(t.min(), at_band.min()), max(t.max(), at_band.max())
     return _box_around((x >= left) & (x <= right) & (np.abs(y) <= top))
