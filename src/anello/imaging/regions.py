@@ -24,7 +24,17 @@ from anello.imaging.ground import (
     fit_ground,
     frame_mask,
 )
-from anello.imaging.masks import box_of, grown, holes, largest, main_part, pieces, size_of, smoothed
+from anello.imaging.masks import (
+    box_of,
+    grown,
+    holes,
+    hull,
+    largest,
+    main_part,
+    pieces,
+    size_of,
+    smoothed,
+)
 from anello.imaging.patches import TellGaps, find_patches
 
 DECISION_SIDE = 448
@@ -147,7 +157,8 @@ def find_regions(
     ring = main_part(smoothed(ring))
     if not COVERAGE[0] < float(ring.mean()) < COVERAGE[1]:
         return None
-    return Regions(ring, _opening((seen.opening > 0.5) & ~ring, ring), method)
+    openings = (seen.opening > 0.5) & ~ring & hull(ring)  # not those of the ring beside it
+    return Regions(ring, _opening(openings, ring), method)
 
 
 def _ring_on_plain(
