@@ -18,7 +18,7 @@ from drawn_hoops import (
 )
 from numpy.typing import NDArray
 
-from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask
+from anello.imaging.matting import Cutout, _one_of_a_pair, cut_out, cut_out_by_mask
 from anello.models import load_ring_network
 
 SCENES = Path(__file__).parent.parent / "scenes" / "rings"
@@ -258,3 +258,39 @@ def test_a_ring_of_a_hundred_pixels_is_found_in_a_large_picture(name: str) -> No
     around_seen, around_true = (cv2.dilate(mask, np.ones((3, 3))) for mask in (seen, true))
     assert (true > around_seen).sum() < 0.03 * true.sum()
     assert (seen > around_true).sum() < 0.03 * true.sum()
+
+
+def two_rings(distance: int, first_in_front: bool) -> tuple[Cutout, list[NDArray[np.bool_]]]:
+    """Two round rings of radius 40 to 52 side by side, one laid over the other as in a catalogue,
+    and the whole of each. The opening that was found is the left one's."""
+    row, column = np.mgrid[0:160, 0:280]
+    r = [np.hypot(column - x, row - 80) for x in (80, 80 + distance)]
+    rings = [(d > 40) & (d < 52) for d in r]
+    front, back = (0, 1) if first_in_front else (1, 0)
+    solid = rings[front] | (rings[back] & (r[front] > 40))
+    alpha = np.where(solid, 255, 0).astype(np.uint8)
+    opening = (r[0] <= 40) & (first_in_front | (r[1] > 52))
+    return Cutout(np.zeros((*alpha.shape, 3), np.uint8), alpha, opening, "alpha", (), 0.9), rings
+
+
+def test_of_two_rings_that_touch_one_is_left_whole():
+    both, (left, right) = two_rings(distance=103, first_in_front=True)
+    one = _one_of_a_pair(both)
+    assert (one.alpha[left & ~right] > 0).mean() > 0.98
+    assert (one.alpha[right & ~left] > 0).mean() < 0.02
+    assert one.opening is both.opening
+
+
+def test_of_two_rings_the_one_in_front_is_worn_whichever_opening_was_found():
+    both, (_, right) = two_rings(distance=70, first_in_front=False)
+    chosen = _one_of_a_pair(both).opening
+    assert chosen is not None
+    assert chosen[80, 150]
+    assert not chosen[80, 60]
+    assert (_one_of_a_pair(both).alpha[right] > 0).mean() > 0.75
+
+
+def test_one_ring_is_left_as_it_is():
+    both, (_, right) = two_rings(distance=103, first_in_front=True)
+    alone = Cutout(both.rgb, np.where(right, 0, both.alpha), both.opening, "alpha", (), 0.9)
+    assert _one_of_a_pair(alone) is alone

@@ -15,11 +15,12 @@ import numpy as np
 from anello.imaging.arrays import Bytes, Float, Mask, Roi
 from anello.imaging.color import REC709_LUMINANCE, linear_to_srgb, srgb_to_linear
 from anello.imaging.evidence import Clues, RingEvidence
-from anello.imaging.ground import connected_to, frame_mask
 from anello.imaging.masks import (
     box_of,
     closed,
     grown,
+    holes,
+    hull,
     largest,
     main_part,
     opened,
@@ -39,6 +40,12 @@ CHROMA_COUNTS = 0.5
 NOISE, OTHER_COLOUR = 0.06, 0.41
 """Distance from the line between two colours, linear light, up to which a pixel's is noise, and
 from which it is wholly that of something else."""
+OTHERS_OPENING = 0.25
+"""Area of another ring's opening over the chosen one's from which it is one."""
+
+WHOLE = 0.03
+"""Share of its hull by which an opening is more whole than one that a ring in front cuts into."""
+
 OPENING_RADIUS = 0.02
 """Smallest inscribed radius of the opening in a given matte, of the ring's size."""
 
@@ -95,8 +102,28 @@ def cut_out(
         cutout = _from_matte(pixels, alpha, "as-is")
     if cutout is None:
         return None
+    if evidence.clues.view == "pair":
+        cutout = _one_of_a_pair(cutout)
     warnings = cutout.warnings + evidence.warnings
     return replace(cutout, clues=evidence.clues, warnings=warnings)
+
+
+def _one_of_a_pair(cutout: Cutout) -> Cutout:
+    """The ring in front, whose opening is whole, without the other: that is nearer to its own."""
+    solid, opening = cutout.alpha > 127, cutout.opening
+    if opening is None:
+        return cutout
+    other = largest(holes(solid) & ~opening)
+    if other is None or other.sum() < OTHERS_OPENING * opening.sum():
+        return cutout
+    if other.sum() / hull(other).sum() > opening.sum() / hull(opening).sum() + WHOLE:
+        opening, other = other, opening
+    to_own, to_other = (
+        cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5) for hole in (opening, other)
+    )
+    nearer = to_own <= to_other
+    ring = grown(main_part(solid & nearer), 2) & nearer
+    return replace(cutout, alpha=np.where(ring, cutout.alpha, 0), opening=opening)
 
 
 def cut_out_by_mask(pixels: Bytes, mask: Bytes) -> Cutout | None:
@@ -263,9 +290,9 @@ def _repair_alpha(alpha: Bytes) -> Bytes:
     """Fill pin-holes and drop specks of a transparency made by a careless tool."""
     solid = alpha > 127
     size = size_of(solid)
-    holes = ~solid & ~connected_to(~solid, frame_mask(solid.shape, 0))
-    wide = wide_parts(holes, OPENING_RADIUS * size)
-    pin = holes & ~wide
+    enclosed = holes(solid)
+    wide = wide_parts(enclosed, OPENING_RADIUS * size)
+    pin = enclosed & ~wide
     inside = shrunk(closed(solid, max(1, round(0.004 * size))), max(1, round(0.004 * size)))
     repaired = alpha.copy()
     repaired[pin | (inside & ~wide & ~grown(wide, 2))] = 255
@@ -284,8 +311,7 @@ def _from_matte(pixels: Bytes, matte: Bytes, method: str) -> Cutout | None:
     if not COVERAGE[0] < solid.mean() < 0.98:
         return None
     size = size_of(solid)
-    holes = ~solid & ~connected_to(~solid, frame_mask(solid.shape, 0))
-    opening = largest(wide_parts(holes, OPENING_RADIUS * size))
+    opening = largest(wide_parts(holes(solid), OPENING_RADIUS * size))
     rgb = pixels.copy()
     edge = (matte > 0) & ~shrunk(matte > 250, 1) | (grown(solid, 2) & ~solid)
     rows, cols = np.nonzero(edge)
