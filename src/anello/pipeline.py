@@ -27,7 +27,7 @@ from anello.imaging.finger import FingerSite, locate_site
 from anello.imaging.hand import Finger, Hand, PoseCheck, check_pose
 from anello.imaging.head import Head, fit_head
 from anello.imaging.lighting import Light, estimate_light
-from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask
+from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask, one_of_a_pair
 from anello.imaging.mending import mended
 from anello.imaging.relighting import relight
 from anello.imaging.ring import RingShape, fit_ring
@@ -218,7 +218,8 @@ def analyse_ring(
     """
     watch = watch or Stopwatch()
     with watch("cut out ring"):
-        cutout, offset_xy, scale = _close_up(_tell_ring(photo, network, mask, remove_background))
+        found = _tell_ring(photo, network, mask, remove_background)
+        cutout, offset_xy, scale = _close_up(one_of_a_pair(found))
     with watch("measure ring"):
         shape = fit_ring(cutout)
         if shape is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,8 @@ from drawn_hoops import (
 )
 from numpy.typing import NDArray
 
-from anello.imaging.matting import Cutout, _one_of_a_pair, cut_out, cut_out_by_mask
+from anello.imaging.evidence import Clues
+from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask, one_of_a_pair
 from anello.models import load_ring_network
 
 SCENES = Path(__file__).parent.parent / "scenes" / "rings"
@@ -270,12 +272,13 @@ def two_rings(distance: int, first_in_front: bool) -> tuple[Cutout, list[NDArray
     solid = rings[front] | (rings[back] & (r[front] > 40))
     alpha = np.where(solid, 255, 0).astype(np.uint8)
     opening = (r[0] <= 40) & (first_in_front | (r[1] > 52))
-    return Cutout(np.zeros((*alpha.shape, 3), np.uint8), alpha, opening, "alpha", (), 0.9), rings
+    rgb, seen = np.zeros((*alpha.shape, 3), np.uint8), Clues(None, view="pair")
+    return Cutout(rgb, alpha, opening, "alpha", (), 0.9, seen), rings
 
 
 def test_of_two_rings_that_touch_one_is_left_whole():
     both, (left, right) = two_rings(distance=103, first_in_front=True)
-    one = _one_of_a_pair(both)
+    one = one_of_a_pair(both)
     assert (one.alpha[left & ~right] > 0).mean() > 0.98
     assert (one.alpha[right & ~left] > 0).mean() < 0.02
     assert one.opening is both.opening
@@ -283,14 +286,16 @@ def test_of_two_rings_that_touch_one_is_left_whole():
 
 def test_of_two_rings_the_one_in_front_is_worn_whichever_opening_was_found():
     both, (_, right) = two_rings(distance=70, first_in_front=False)
-    chosen = _one_of_a_pair(both).opening
+    chosen = one_of_a_pair(both).opening
     assert chosen is not None
     assert chosen[80, 150]
     assert not chosen[80, 60]
-    assert (_one_of_a_pair(both).alpha[right] > 0).mean() > 0.75
+    assert (one_of_a_pair(both).alpha[right] > 0).mean() > 0.75
 
 
 def test_one_ring_is_left_as_it_is():
     both, (_, right) = two_rings(distance=103, first_in_front=True)
-    alone = Cutout(both.rgb, np.where(right, 0, both.alpha), both.opening, "alpha", (), 0.9)
-    assert _one_of_a_pair(alone) is alone
+    alone = replace(both, alpha=np.where(right, 0, both.alpha))
+    assert one_of_a_pair(alone) is alone
+    one_with_two_gaps = replace(both, clues=Clues(None, view="three-quarter"))
+    assert one_of_a_pair(one_with_two_gaps) is one_with_two_gaps

@@ -102,16 +102,20 @@ def cut_out(
         cutout = _from_matte(pixels, alpha, "as-is")
     if cutout is None:
         return None
-    if evidence.clues.view == "pair":
-        cutout = _one_of_a_pair(cutout)
     warnings = cutout.warnings + evidence.warnings
     return replace(cutout, clues=evidence.clues, warnings=warnings)
 
 
-def _one_of_a_pair(cutout: Cutout) -> Cutout:
-    """The ring in front, whose opening is whole, without the other: that is nearer to its own."""
+def cut_out_by_mask(pixels: Bytes, mask: Bytes) -> Cutout | None:
+    """Cut out what a client's mask, (h, w), white = ring, says; None if that can be no ring."""
+    return _from_matte(pixels, mask, "mask")
+
+
+def one_of_a_pair(cutout: Cutout) -> Cutout:
+    """Of two rings that were cut out together the one in front, whose opening is whole: what lies
+    nearer to the other's opening is the other's. A single ring is returned as it is."""
     solid, opening = cutout.alpha > 127, cutout.opening
-    if opening is None:
+    if opening is None or cutout.clues is None or cutout.clues.view != "pair":
         return cutout
     other = largest(holes(solid) & ~opening)
     if other is None or other.sum() < OTHERS_OPENING * opening.sum():
@@ -124,11 +128,6 @@ def _one_of_a_pair(cutout: Cutout) -> Cutout:
     nearer = to_own <= to_other
     ring = grown(main_part(solid & nearer), 2) & nearer
     return replace(cutout, alpha=np.where(ring, cutout.alpha, 0), opening=opening)
-
-
-def cut_out_by_mask(pixels: Bytes, mask: Bytes) -> Cutout | None:
-    """Cut out what a client's mask, (h, w), white = ring, says; None if that can be no ring."""
-    return _from_matte(pixels, mask, "mask")
 
 
 def is_informative(alpha: Bytes) -> bool:
