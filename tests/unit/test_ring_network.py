@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -75,6 +76,36 @@ def test_dim_and_coloured_light_makes_no_other_ring(
     assert iou(ring_of(evidence, alpha.shape), as_it_is) > 0.97
 
 
+class KnowsUprightOnly(RingNetwork):
+    """One that sees no ring but in this picture, turned in no way."""
+
+    def __init__(self, upright: np.ndarray) -> None:
+        super().__init__()
+        self._upright = upright
+
+    def _look(self, pixels: np.ndarray) -> RingEvidence:
+        seen = super()._look(pixels)
+        return seen if np.array_equal(pixels, self._upright) else replace(seen, presence=0.0)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_ring_that_is_seen_only_the_other_way_up_lies_where_it_is(quarters: int) -> None:
+    upright, alpha = read("halo")
+    upright, alpha = upright[:, 20:], alpha[:, 20:]  # not square, so that the sides tell
+    network = KnowsUprightOnly(upright)
+    seen = network.look(upright)
+    turned = network.look(np.ascontiguousarray(np.rot90(upright, quarters)))
+    assert turned.shows_ring
+    turned_alpha = np.rot90(alpha, quarters)
+    assert iou(ring_of(turned, turned_alpha.shape), turned_alpha) > 0.85
+    assert seen.contacts_xy is not None
+    assert turned.contacts_xy is not None
+    ends = seen.contacts_xy
+    for done in range(quarters):
+        ends = np.column_stack([ends[:, 1], upright.shape[1 - done % 2] - 1 - ends[:, 0]])
+    assert np.allclose(turned.contacts_xy, ends[ends[:, 0].argsort()], atol=1e-6)
+
+
 def test_nothing_is_seen_on_an_empty_ground() -> None:
     for level in (0, 128, 255):
         evidence = load_ring_network().look(np.full((300, 400, 3), level, np.uint8))
@@ -88,7 +119,8 @@ def test_pictures_of_any_shape_end_well(shape: tuple[int, ...]) -> None:
 
 
 class Echo:
-    """A network that sees a picture's colours, and ends where it isn't red; counts its looks."""
+    """A network that is sure of a ring, of a picture's colours, with ends where it isn't red; counts
+    its looks."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -97,7 +129,7 @@ class Echo:
         self.looks += 1
         planes = square[None, ..., [0, 1, 2, 0, 1]].astype(np.float32) / 255
         cells = cv2.resize(1 - planes[0, ..., :2], (80, 80), interpolation=cv2.INTER_AREA)
-        return [planes, cells[None], np.zeros((1, 9), np.float32)]
+        return [planes, cells[None], np.float32([[9, 0, 0, 0, 0, 0, 0, 0, 0]])]
 
 
 @pytest.mark.parametrize("size", [(640, 640), (500, 900), (250, 180)])

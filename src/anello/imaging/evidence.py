@@ -165,6 +165,33 @@ class RingEvidence:
             self.view,
         )
 
+    def turned_back(self, width: int) -> RingEvidence:
+        """The same over a photo that was turned a quarter to the left, once it is turned back.
+
+        width : of the photo before it was turned, px.
+        """
+        side = (len(self.alpha) - 1) / 2
+        scale = self.photo_from_grid[:, :2]
+        x, y = scale @ (side, side) + self.photo_from_grid[:, 2]
+        middle = np.array([width - 1 - y, x])
+        ends = self.contacts_xy
+        if ends is not None:
+            ends = np.column_stack([width - 1 - ends[:, 1], ends[:, 0]])
+            ends = ends[ends[:, 0].argsort()]
+        alpha, opening, front, rear = (
+            np.ascontiguousarray(np.rot90(plane, -1))
+            for plane in (self.alpha, self.opening, self.front, self.rear)
+        )
+        return replace(
+            self,
+            alpha=alpha,
+            opening=opening,
+            front=front,
+            rear=rear,
+            photo_from_grid=np.column_stack([scale, middle - scale @ (side, side)]),
+            contacts_xy=ends,
+        )
+
     def over(self, roi: Roi, shape: tuple[int, ...]) -> Seen:
         """Coverage and opening over a part of the photo, reduced or enlarged to ``shape``."""
         return Seen(self.seen_in(self.alpha, roi, shape), self.seen_in(self.opening, roi, shape))

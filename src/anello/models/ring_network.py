@@ -28,6 +28,9 @@ _FILLS = 0.66
 """A ring this large in the look's square, of its side, needs no closer one."""
 _CLOSER_LOOKS = 3
 """At most: of a tiny ring the first sees more than the ring, or only a part of it."""
+_TURNS, _SURE = (2, 1, 3), 0.7
+"""Quarters to the left by which a photo without a ring is turned, in this order; and how certain a
+ring must be that is seen then."""
 _LIGHTEST, _WHITE = 99.0, 250.0
 """Percentile of a channel that is made so light."""
 _LEAST_GAIN, _MOST_GAIN = 1.25, 2.5
@@ -53,8 +56,25 @@ class RingNetwork:
         self._closer_contacts = ContactNetwork().look
 
     def look(self, pixels: Bytes) -> RingEvidence:
-        """What there is in an (h, w, 3) sRGB photo: closer where the ring is small, and farther
-        again where too little of it was seen."""
+        """What there is in an (h, w, 3) sRGB photo.
+
+        Where no ring is seen, it may stand on its head or lie on its side, which the network knows
+        less well: then the photo is turned.
+        """
+        seen = self._look(pixels)
+        for quarters in _TURNS:
+            if seen.shows_ring:
+                break
+            turned = self._look(np.ascontiguousarray(np.rot90(pixels, quarters)))
+            if turned.shows_ring and turned.certainty > _SURE:
+                seen = turned
+                for done in range(quarters, 0, -1):
+                    seen = seen.turned_back(pixels.shape[done % 2])
+        return seen
+
+    def _look(self, pixels: Bytes) -> RingEvidence:
+        """What there is in a photo the way it is: closer where the ring is small, and farther again
+        where too little of it was seen."""
         height, width = pixels.shape[:2]
         seen = self._look_at(pixels, (0.0, 0.0, float(width), float(height)))
         part = self._around(seen)
