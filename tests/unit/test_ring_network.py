@@ -119,8 +119,8 @@ def test_pictures_of_any_shape_end_well(shape: tuple[int, ...]) -> None:
 
 
 class Echo:
-    """A network that is sure of a ring, of a picture's colours, with ends where it isn't red; counts
-    its looks."""
+    """A network that is sure of a ring, with a picture's colours, and ends where it isn't red; it
+    counts its looks."""
 
     def __init__(self) -> None:
         self.looks = 0
