@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import cv2
@@ -92,7 +93,7 @@ class Clues:
         return np.asarray(cv2.warpAffine(self.coverage, self.here_from_grid, size), np.uint8)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class RingEvidence:
     """Probabilities on a square grid laid over the product photo.
 
@@ -116,15 +117,19 @@ class RingEvidence:
     view_score: float
     elevation_deg: float
 
-    @property
+    @cached_property
     def shows_ring(self) -> bool:
         """Whether there is a ring at all: seen as one, with ends of a rim, and not vaguely."""
         presence = min(self.presence, 1 - 1e-6)
         odds = np.log(max(presence, 1e-6) / (1 - presence))
         odds += ENDS_SAY * (self.contact_score - FAINT_ENDS) + VAGUE_SAYS * (1 - self.certainty)
-        return bool(odds > RING_ODDS) and main_box(self.alpha) is not None
+        return bool(odds > RING_ODDS) and self._main_box is not None
 
-    @property
+    @cached_property
+    def _main_box(self) -> Roi | None:
+        return main_box(self.alpha)
+
+    @cached_property
     def certainty(self) -> float:
         """0 to 1: how little of the ring, its outline apart, could as well be ground."""
         doubtful = (np.abs(self.alpha - 0.5) < DOUBT).astype(np.uint8)
@@ -210,7 +215,7 @@ class RingEvidence:
 
     def box(self, margin: float, size: tuple[int, int]) -> Roi | None:
         """Around the ring, with a margin (share of its long side), within a photo of ``size``."""
-        found = main_box(self.alpha)
+        found = self._main_box
         if found is None:
             return None
         x0, y0, x1, y1 = found
