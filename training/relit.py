@@ -173,7 +173,9 @@ def compared(kept: Any) -> tuple[float, ...]:
     straight = srgb_to_linear(linear_to_srgb(np.clip(straight, 0, 1).astype(np.float32)))
     whole = (0, 0, SIDE, SIDE)
     studio = straight * alpha[..., None]
-    layer = Layer(studio, alpha, towards_viewer(kept["normal"]), kept["height"], whole)
+    layer = Layer(
+        studio, alpha, towards_viewer(kept["normal"]), kept["height"], np.zeros_like(alpha), whole
+    )
 
     lin = srgb_to_linear(bare)
     site = finger(float(kept["pitch_deg"]), 0.0)

@@ -321,8 +321,10 @@ def _wear(
         layer = relight(layer, place.light, options.ambient)
     with watch("shadow"):
         around = grown_roi(layer.roi, round(SHADOW_REACH * site.width_px), size)
-        alpha, height = (placed(v, layer.roi, around) for v in (layer.alpha, layer.height))
-        shade = cast_shade(alpha, height, site, place.light, place.skin, around, layer.head_from)
+        alpha, height, head = (
+            placed(v, layer.roi, around) for v in (layer.alpha, layer.height, layer.head)
+        )
+        shade = cast_shade(alpha, height, head, site, place.light, place.skin, around)
         roi = joined(layer.roi, shade_roi(shade, options.shadow))
         patch = srgb_to_linear(crop(picture, roi))
         skin = skin_matte(place.skin, site, roi, _matte(hand.mask, roi))

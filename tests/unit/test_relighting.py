@@ -49,7 +49,7 @@ def a_ring() -> Layer:
     normal[alpha == 0] = (0, 0, 1)
     value = 0.75 + 0.25 * np.exp(-(((u + 0.3) / 0.15) ** 2))
     color = (GOLD * value[..., None] * alpha[..., None]).astype(np.float32)
-    return Layer(color, alpha, normal, alpha, (10, 20, 110, 80))
+    return Layer(color, alpha, normal, alpha, np.zeros_like(alpha), (10, 20, 110, 80))
 
 
 WARM_DIM = lamp((0.4, -0.3, 0.85), ambient=0.5)
@@ -189,7 +189,7 @@ def test_a_diamond_that_leans_aside_keeps_its_sparkle():
     def contrast(layer):
         return np.ptp(luminance(relight(layer, WARM_DIM, 1.0).color)[head])
 
-    assert contrast(replace(leaning, head_from=7.5)) > 0.4
+    assert contrast(replace(leaning, head=head.astype(np.float32))) > 0.4
     assert contrast(leaning) < 0.4  # without a head of its own it is a broad band
 
 

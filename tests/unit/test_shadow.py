@@ -17,6 +17,7 @@ from anello.options import Options
 SITE = upright_site()
 LIGHT = lamp((0.6, -0.3, 0.75))
 FRAME = finger_frame(SITE, ROI)
+NO_HEAD = np.zeros((ROI[3] - ROI[1], ROI[2] - ROI[0]), np.float32)
 ALL_SKIN = SkinMap(np.ones((240, 240), np.float32), ROI)
 
 
@@ -24,7 +25,9 @@ def matte(shadow: float, light=LIGHT, site=SITE, skin=None):
     alpha, height = band_layer(site)
     if skin is None:
         skin = np.ones_like(alpha)
-    return shadow_matte(cast_shade(alpha, height, site, light, ALL_SKIN, ROI), shadow, skin, ROI)
+    return shadow_matte(
+        cast_shade(alpha, height, NO_HEAD, site, light, ALL_SKIN, ROI), shadow, skin, ROI
+    )
 
 
 def test_none_is_exactly_none():
@@ -33,14 +36,14 @@ def test_none_is_exactly_none():
 
 def test_nothing_without_a_ring():
     empty = np.zeros((240, 240), np.float32)
-    shade = cast_shade(empty, empty, SITE, LIGHT, ALL_SKIN, ROI)
+    shade = cast_shade(empty, empty, empty, SITE, LIGHT, ALL_SKIN, ROI)
     assert (shadow_matte(shade, 1.0, empty + 1, ROI) == 1).all()
     assert is_empty(shade_roi(shade, 1.0))
 
 
 @pytest.mark.parametrize("shadow", [0.0, 0.15, 1.0])
 def test_the_box_of_the_shadow_holds_all_of_it(shadow):
-    shade = cast_shade(*band_layer(SITE), SITE, LIGHT, ALL_SKIN, ROI)
+    shade = cast_shade(*band_layer(SITE), NO_HEAD, SITE, LIGHT, ALL_SKIN, ROI)
     x0, y0, x1, y1 = shade_roi(shade, shadow)
     shaded = matte(shadow)
     shaded[y0:y1, x0:x1] = 1
@@ -50,7 +53,7 @@ def test_the_box_of_the_shadow_holds_all_of_it(shadow):
 
 def test_a_part_of_the_shadow_is_the_same_as_in_the_whole():
     alpha, height = band_layer(SITE)
-    shade = cast_shade(alpha, height, SITE, LIGHT, ALL_SKIN, ROI)
+    shade = cast_shade(alpha, height, NO_HEAD, SITE, LIGHT, ALL_SKIN, ROI)
     part = (70, 60, 190, 200)
     skin = np.ones((140, 120), np.float32)
     whole = matte(1.0)[60:200, 70:190]
@@ -115,7 +118,7 @@ def test_mirror_images_have_mirrored_shadows():
 def test_a_neighbouring_finger_is_shaded_on_the_far_side():
     alpha, height = band_layer(SITE, height_px=30.0)
     skin = np.ones_like(alpha)
-    shade = cast_shade(alpha, height, SITE, lamp((0.85, 0, 0.5), 0.1), ALL_SKIN, ROI)
+    shade = cast_shade(alpha, height, NO_HEAD, SITE, lamp((0.85, 0, 0.5), 0.1), ALL_SKIN, ROI)
     shaded = shadow_matte(shade, 1.0, skin, ROI)[..., 1]
     band = np.abs(FRAME.along) < 10
     left = band & (FRAME.across < -1.5) & (FRAME.across > -2)
@@ -127,7 +130,7 @@ def test_nothing_given_is_written_to():
     alpha, height = band_layer(SITE)
     skin = np.ones_like(alpha)
     before = alpha.copy(), height.copy(), skin.copy()
-    shadow_matte(cast_shade(alpha, height, SITE, LIGHT, ALL_SKIN, ROI), 1.0, skin, ROI)
+    shadow_matte(cast_shade(alpha, height, NO_HEAD, SITE, LIGHT, ALL_SKIN, ROI), 1.0, skin, ROI)
     for was, now in zip(before, (alpha, height, skin), strict=True):
         assert (was == now).all()
 

@@ -130,17 +130,17 @@ def test_roll_turns_the_head_towards_the_side() -> None:
         assert along == pytest.approx(np.cos(pitch), abs=0.12)
 
 
-def test_the_head_and_nothing_else_stands_over_the_band() -> None:
+def test_it_is_known_what_of_it_is_the_head() -> None:
     shape, site = ring_shape(), finger_site()
     head, texture = red_stone(shape)
     layer = turn(texture, shape, head, site, SIZE)
     x, _ = finger_coordinates(layer, site)
     red = layer.color[..., 0] - layer.color[..., 1] > 0.3
     # Where top and hoop meet, a pixel may be both.
-    assert (layer.height[red] > layer.head_from).mean() > 0.98
+    assert (layer.head[red] > 0.5).mean() > 0.98
     band = (layer.alpha > 0.99) & (np.abs(x) > 60 * hand_from_ring(shape, site))
-    assert (layer.height[band] < layer.head_from).all()
-    assert turn(texture, shape, None, site, SIZE).head_from == np.inf
+    assert (layer.head[band] == 0).all()
+    assert (turn(texture, shape, None, site, SIZE).head == 0).all()
 
 
 def test_the_side_of_a_rolled_head_narrows_from_its_top_down_to_the_band() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from anello.imaging.arrays import Float, Mask
 from anello.imaging.color import luminance
 from anello.imaging.lighting import Light, smoothstep
-from anello.imaging.turn import TALL, Layer
+from anello.imaging.turn import Layer
 
 ROOM = 0.20
 """Radiance of the room that polished metal on a hand mirrors, over that of white paper there, in a
@@ -168,7 +168,7 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     )
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
-    hoop = _hoopness(layer.height.take(on), normal, inside, layer.head_from)
+    hoop = _hoopness(layer.height.take(on), normal, inside & (layer.head.take(on) < 0.5), inside)
     metal, is_coloured = _metalness(calm, darkest, inside, hoop)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
@@ -280,17 +280,16 @@ def _reflectance(value: Float) -> float:
     return METAL_REFLECTANCE * min(float(value.mean()) / BLACK_METAL, 1.0) ** 2
 
 
-def _hoopness(height: Float, normal: Float, inside: Mask, head_from: float) -> Float:
+def _hoopness(height: Float, normal: Float, band: Mask, inside: Mask) -> Float:
     """(n,) 1 on the hoop, 0 on what stands clearly above it.
 
-    How high the band of a ring without a head of its own is, its sides tell; where none are seen,
-    most of the ring. head_from : as in `Layer`.
+    How high the band is, its sides tell; where none are seen, most of the ring. band, inside : what
+    is no head, and all of the ring.
     """
-    sides = inside & (normal[..., 2] < SIDES)
+    sides = band & (normal[..., 2] < SIDES)
     known = np.count_nonzero(sides) > LEAST_OF_HOOP
-    band = float(np.median(height[sides]) if known else np.percentile(height[inside], 30))
-    band = min(band, head_from / TALL)
-    return 1 - smoothstep(height / max(band, 1.0), *ABOVE_BAND)
+    high = float(np.median(height[sides]) if known else np.percentile(height[inside], 30))
+    return 1 - smoothstep(height / max(high, 1.0), *ABOVE_BAND)
 
 
 def _darkest_near(value: Float, inside: Mask, reach_px: float) -> Float:

@@ -101,16 +101,16 @@ class Shade:
 def cast_shade(
     alpha: Float,
     height: Float,
+    head: Float,
     site: FingerSite,
     light: Light,
     skin_map: SkinMap,
     roi: Roi,
-    head_from: float = np.inf,
 ) -> Shade:
     """The ring's shadow before it is known how much of a pixel is skin.
 
-    alpha, height : (h, w) of the layer in ``roi``; height in px above the skin. skin_map : where
-    neighbouring fingers are. head_from : as in `Layer`, px.
+    alpha, height, head : (h, w) of the layer in ``roi``; height in px above the skin. skin_map :
+    where neighbouring fingers are.
     """
     scale = min(WORKING_WIDTH / site.width_px, 1.0)
     here = roi
@@ -119,7 +119,7 @@ def cast_shade(
         site, here = scaled(site, roi, scale)
     skin = resampled(skin_map.likely, skin_map.roi, roi, alpha.shape[::-1])
     above = replace(light, ambient=SKY * light.ambient)
-    density = _density(alpha, height, skin, site, above, here, head_from * scale)
+    density = _density(alpha, height, head, skin, site, above, here)
     channels = []
     for share, sigma in zip(SCATTER_DENSITY, SCATTER_SIGMA, strict=True):
         soft = cv2.GaussianBlur(density, (0, 0), max(float(sigma) * site.width_px, 0.3))
@@ -164,29 +164,29 @@ def _reduced_layer(alpha: Float, height: Float, scale: float) -> tuple[Float, Fl
 def _density(
     alpha: Float,
     height: Float,
+    head: Float,
     skin: Float,
     site: FingerSite,
     light: Light,
     roi: Roi,
-    head_from: float,
 ) -> Float:
     """(h, w) optical density of the whole shadow."""
     if not (alpha > 0.5).any():
         return np.zeros_like(alpha)
     surface = _surface(alpha, height, site, roi)
     density = _contact(surface, site, light)
-    density = density - np.log1p(-_thrown(alpha, height, skin, site, light, roi, head_from))
+    density = density - np.log1p(-_thrown(alpha, height, head, skin, site, light, roi))
     return np.asarray(np.minimum(density, DENSEST), np.float32)
 
 
 def _thrown(
     alpha: Float,
     height: Float,
+    head: Float,
     skin: Float,
     site: FingerSite,
     light: Light,
     roi: Roi,
-    head_from: float,
 ) -> Float:
     """(h, w) share of the light that the ring keeps from skin away from its rim."""
     h, w = alpha.shape
@@ -196,8 +196,8 @@ def _thrown(
         skin = np.asarray(cv2.resize(skin, alpha.shape[::-1], interpolation=cv2.INTER_AREA))
         site, roi = scaled(site, roi, scale)
     frame = finger_frame(site, roi)
-    head = (alpha > 0.5) & (height > head_from * scale)
-    ring = measure_obstacle(alpha, height, head, frame, site)
+    covered = cv2.resize(head, alpha.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
+    ring = measure_obstacle(alpha, height, covered & (alpha > 0.5), frame, site)
     thrown = cv2.GaussianBlur(thrown_shade(ring, skin, frame, site, light), (0, 0), THROWN_BLUR)
     return np.asarray(cv2.resize(thrown, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
 

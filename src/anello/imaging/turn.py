@@ -88,9 +88,6 @@ FLANK_MIRRORED = 0.12, 0.3
 FLANK_STEPS = 3
 """Rounds in which a sample's height on the flank and its place around it settle."""
 
-TALL = 1.5
-"""Height over the band's from which a ring is its head."""
-
 _EDGE_STEPS = 256
 """Entries of the table of a head's near edge."""
 
@@ -104,15 +101,15 @@ class Layer:
     color : (h, w, 3) linear light, premultiplied by alpha. alpha : (h, w) in [0, 1].
     normal : (h, w, 3) unit, x right, y down, z towards the viewer; (0, 0, 1) beside the ring.
     height : (h, w) px of the hand photo above the finger's skin. roi : where it lies in the photo.
-    head_from : height from which it is a head that stands over the band; infinite without one.
+    head : (h, w) 1 where a head that stands over the band is seen.
     """
 
     color: Float
     alpha: Float
     normal: Float
     height: Float
+    head: Float
     roi: Roi
-    head_from: float = np.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +118,7 @@ class _Sheet:
 
     source_xy : where to read the product photo, x right and y up from the hoop's centre.
     visible : where the surface is. t, g, a of the normal in the hand's view. height above the skin.
+    is_head : whether it is the head's.
     """
 
     source_x: Float
@@ -128,6 +126,7 @@ class _Sheet:
     visible: NDArray[np.bool_]
     normal_tga: tuple[Float, Float, Float]
     height: Float
+    is_head: bool = False
 
 
 def hand_from_ring(shape: RingShape, site: FingerSite) -> float:
@@ -249,7 +248,7 @@ def _head_top(y: Float, column: _HeadColumns, shape: RingShape, seen: View, shop
     normal_t, normal_g = seen.turned(-column.slope * facing, facing)
     normal = (normal_t, normal_g, np.zeros_like(y))
     height = height - shape.inner_radius_px
-    return _Sheet(source_x, source_y, visible & column.present, normal, height)
+    return _Sheet(source_x, source_y, visible & column.present, normal, height, is_head=True)
 
 
 def _head_wall(y: Float, column: _HeadColumns, shape: RingShape, seen: View, shop: View) -> _Sheet:
@@ -265,9 +264,8 @@ def _head_wall(y: Float, column: _HeadColumns, shape: RingShape, seen: View, sho
     source_y = np.asarray(column.middle - reach * cos(shop.elevation) - drop, np.float32)
     visible &= _is_wall(source_x, source_y, shape, shop)
     zero = np.zeros_like(y)
-    return _Sheet(
-        source_x, source_y, visible, (zero, zero, zero + 1), height - shape.inner_radius_px
-    )
+    up, height = (zero, zero, zero + 1), height - shape.inner_radius_px
+    return _Sheet(source_x, source_y, visible, up, height, is_head=True)
 
 
 def _head_flank(x: Float, y: Float, head: Head, shape: RingShape, seen: View, shop: View) -> _Sheet:
@@ -307,7 +305,8 @@ def _head_flank(x: Float, y: Float, head: Head, shape: RingShape, seen: View, sh
     source_y = middle - longest * inward * axial * cos(shop.elevation)
     normal_t, normal_g = seen.turned(np.sign(side) * facing, np.full_like(x, -taper * half_q))
     normal = (normal_t, normal_g, axial)
-    return _Sheet(source_x, source_y, visible, normal, height - shape.inner_radius_px)
+    height = height - shape.inner_radius_px
+    return _Sheet(source_x, source_y, visible, normal, height, is_head=True)
 
 
 def _dome(front: DomeView, shape: RingShape, shop: View) -> _Sheet:
@@ -370,7 +369,7 @@ def turn(
     level_from_ring = _level_from_ring(shape, level_from_cutout)
 
     premultiplied = np.zeros((*x.shape, 4), np.float32)
-    facts = np.zeros((x.shape[0] // SUPERSAMPLING, x.shape[1] // SUPERSAMPLING, 4), np.float32)
+    facts = np.zeros((x.shape[0] // SUPERSAMPLING, x.shape[1] // SUPERSAMPLING, 5), np.float32)
     box = _hoop_box(x, y, seen, shape)
     hoop = _hoop(x[box], y[box], shape, head if isinstance(head, Head) else None, seen, shop)
     drawing = [(box, hoop)]
@@ -393,7 +392,6 @@ def turn(
             continue
         _draw(premultiplied, facts, box, _read(level, level_from_ring, sheet), sheet)
 
-    band = (shape.outer_radius_px - shape.inner_radius_px) * scale
     premultiplied = cv2.resize(premultiplied, facts.shape[1::-1], interpolation=cv2.INTER_AREA)
     premultiplied *= _mainland(premultiplied[..., 3])[..., None]
     facts = _to_the_rim(facts)
@@ -402,14 +400,14 @@ def turn(
         alpha=np.ascontiguousarray(premultiplied[..., 3]),
         normal=_camera_normals(facts[..., :3], site, seen),
         height=np.ascontiguousarray(facts[..., 3]) * np.float32(scale),
+        head=np.ascontiguousarray(facts[..., 4]),
         roi=roi,
-        head_from=TALL * band if isinstance(head, Head) else np.inf,
     )
 
 
 def _draw(premultiplied: Float, facts: Float, box: _Box, drawn: Float, sheet: _Sheet) -> None:
-    """Put a surface over what is drawn. Normal and height are facts of the frontmost surface and
-    change slowly: one sample a pixel will do."""
+    """Put a surface over what is drawn. Normal, height and whether it is the head are facts of the
+    frontmost surface and change slowly: one sample a pixel will do."""
     under, alpha = premultiplied[box], drawn[..., 3]
     under *= cv2.merge([1 - alpha] * 4)
     under += drawn
@@ -418,6 +416,7 @@ def _draw(premultiplied: Float, facts: Float, box: _Box, drawn: Float, sheet: _S
     here = facts[tuple(slice(_pixel(s.start), _pixel(s.stop)) for s in box)]
     for channel, values in enumerate((*sheet.normal_tga, sheet.height)):
         here[..., channel][shown] = values[once][shown]
+    here[..., 4][shown] = sheet.is_head
 
 
 def _to_the_rim(facts: Float) -> Float:
