@@ -125,16 +125,19 @@ def test_keys_part_kinds_and_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not set(known) & set(analysis_keys("c1"))
 
 
-def test_the_engine_is_known_by_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("pipeline.py", "imaging/ring.py", "service/analyses.py"):
+def test_the_engine_is_known_by_its_code_and_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    makers = ("pipeline.py", "imaging/ring.py", "models/ring_network.py", "models/ring.tflite")
+    for name in (*makers, "service/analyses.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("a = 1\n")
     monkeypatch.setattr(analyses, "__file__", str(tmp_path / "service" / "analyses.py"))
     versions = [engine_version.__wrapped__()]
-    for name in ("pipeline.py", "imaging/ring.py"):
+    for name in makers:
         (tmp_path / name).write_text("a = 2\n")
         versions.append(engine_version.__wrapped__())
-    assert len(set(versions)) == 3
+    assert len(set(versions)) == 1 + len(makers)
     (tmp_path / "service" / "analyses.py").write_text("a = 2\n")  # keeps them, makes none
     assert engine_version.__wrapped__() == versions[-1]
 

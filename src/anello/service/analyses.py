@@ -31,12 +31,13 @@ _SIGNATURE_BYTES = 32
 
 @cache
 def engine_version() -> str:
-    """The package's version and what its code says: other code, other analyses."""
+    """The package's version and what its code and networks say: other code, other analyses."""
     from anello import __version__
 
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for source in sorted([*package.glob("*.py"), *package.glob("imaging/*.py")]):
+    made_by = ("*.py", "imaging/*.py", "models/*.py", "models/*.tflite")
+    for source in sorted(path for pattern in made_by for path in package.glob(pattern)):
         digest.update(source.read_bytes())
     return f"{__version__}-{digest.hexdigest()[:12]}"
 
