@@ -126,6 +126,17 @@ def test_a_neighbouring_finger_is_shaded_on_the_far_side():
     assert shaded[left].mean() < shaded[right].mean() - 0.01
 
 
+@pytest.mark.parametrize("half_px", [0.6, 1.0, 1.7, 2.5])
+def test_a_thread_of_a_ring_has_a_shadow_too(half_px):
+    alpha, height = band_layer(SITE, half_px=half_px, height_px=1.0)
+    shaded = shadow_matte(
+        cast_shade(alpha, height, NO_HEAD, SITE, LIGHT, ALL_SKIN, ROI), 1.0, alpha * 0 + 1, ROI
+    )
+    beside = (np.abs(FRAME.along) < half_px + 3) & (alpha == 0) & (np.abs(FRAME.across) < 0.7)
+    assert np.isfinite(shaded).all()
+    assert shaded[beside].mean() < 0.95
+
+
 def test_nothing_given_is_written_to():
     alpha, height = band_layer(SITE)
     skin = np.ones_like(alpha)

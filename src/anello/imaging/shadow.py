@@ -195,6 +195,8 @@ def _thrown(
         alpha, height = _reduced_layer(alpha, height, scale)
         skin = np.asarray(cv2.resize(skin, alpha.shape[::-1], interpolation=cv2.INTER_AREA))
         site, roi = scaled(site, roi, scale)
+    if not (alpha > 0.5).any():  # a thread of a ring keeps no light away
+        return np.zeros((h, w), np.float32)
     frame = finger_frame(site, roi)
     covered = cv2.resize(head, alpha.shape[::-1], interpolation=cv2.INTER_AREA) > 0.5
     ring = measure_obstacle(alpha, height, covered & (alpha > 0.5), frame, site)
