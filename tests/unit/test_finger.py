@@ -9,6 +9,7 @@ from test_hand import drawn_hand
 
 from anello.imaging.finger import FingerSite, locate_site
 from anello.imaging.hand import BONES, Finger, Hand
+from anello.imaging.silhouette import search_pair
 
 SKIN = np.array([205, 160, 138])
 DARK_SKIN = np.array([84, 56, 44])
@@ -212,6 +213,19 @@ def test_hand_mask_defines_the_silhouette():
     site = locate_site(picture, hand, Finger.RING, 0.4, mask)
     assert site is not None
     assert site.width_px == pytest.approx(52.0, rel=0.03)
+
+
+@pytest.mark.parametrize("rows", [5, 17, 39, 40, 200])
+def test_silhouettes_are_found_in_a_strip_of_any_length(rows: int):
+    columns = np.arange(121)
+    left, right = (
+        np.tile(np.exp(-0.5 * ((columns - at) / 3.0) ** 2), (rows, 1)) for at in (36, 86)
+    )
+    with np.errstate(all="raise", under="ignore"):
+        paths = search_pair(left.astype(np.float32), right.astype(np.float32), 50.0, 1)
+    assert paths.left.shape == paths.right.shape == (rows,)
+    assert np.allclose(paths.left, 36, atol=1.5)
+    assert np.allclose(paths.right, 86, atol=1.5)
 
 
 def test_blur_of_the_silhouette_is_measured():

@@ -195,7 +195,8 @@ _CENTRES = np.linspace(-0.4, 0.4, 41)
 def search_pair(left: Float, right: Float, w: float, step: int) -> Paths:
     """The best smooth (centre, width) over rows: both silhouettes at once."""
     rows, cols = left.shape
-    bins = np.linspace(0, rows, _ROWS + 1).astype(int)
+    steps = min(_ROWS, rows)
+    bins = np.linspace(0, rows, steps + 1).astype(int)
     rows_left = np.add.reduceat(left, bins[:-1], axis=0) / np.diff(bins)[:, None]
     rows_right = np.add.reduceat(right, bins[:-1], axis=0) / np.diff(bins)[:, None]
     middle = (cols - 1) / 2
@@ -207,7 +208,7 @@ def search_pair(left: Float, right: Float, w: float, step: int) -> Paths:
     prior = -_PRIOR_WEIGHT * 0.5 * (spread**2 + aside**2)
     evidence = rows_left[:, at_left] + rows_right[:, at_right] + prior
     best, ways = evidence[0], []
-    for row in range(1, _ROWS):
+    for row in range(1, steps):
         by_width = _relaxed(best, 1)
         ways.append((best, by_width))
         best = _relaxed(by_width, 0) + evidence[row]
