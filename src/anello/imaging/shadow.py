@@ -119,7 +119,11 @@ def cast_shade(
         site, here = scaled(site, roi, scale)
     skin = resampled(skin_map.likely, skin_map.roi, roi, alpha.shape[::-1])
     above = replace(light, ambient=SKY * light.ambient)
-    density = _density(alpha, height, head, skin, site, above, here)
+    density = np.zeros_like(alpha)
+    if (alpha > 0.5).any():
+        density = _contact(_surface(alpha, height, site, here), site, above)
+        density -= np.log1p(-_thrown(alpha, height, head, skin, site, above, here))
+        density = np.minimum(density, DENSEST)
     channels = []
     for share, sigma in zip(SCATTER_DENSITY, SCATTER_SIGMA, strict=True):
         soft = cv2.GaussianBlur(density, (0, 0), max(float(sigma) * site.width_px, 0.3))
@@ -161,24 +165,6 @@ def _reduced_layer(alpha: Float, height: Float, scale: float) -> tuple[Float, Fl
     return covered, np.asarray(lifted / np.maximum(covered, 1e-3), np.float32)
 
 
-def _density(
-    alpha: Float,
-    height: Float,
-    head: Float,
-    skin: Float,
-    site: FingerSite,
-    light: Light,
-    roi: Roi,
-) -> Float:
-    """(h, w) optical density of the whole shadow."""
-    if not (alpha > 0.5).any():
-        return np.zeros_like(alpha)
-    surface = _surface(alpha, height, site, roi)
-    density = _contact(surface, site, light)
-    density = density - np.log1p(-_thrown(alpha, height, head, skin, site, light, roi))
-    return np.asarray(np.minimum(density, DENSEST), np.float32)
-
-
 def _thrown(
     alpha: Float,
     height: Float,
@@ -208,9 +194,8 @@ def _thrown(
 class _Surface:
     """The ring on the finger, (h, w) each. distance : px on the skin to the ring's nearest rim.
     height : px of the ring at that rim. side : which rim, 1 on the tip's side of the ring, -1 on
-    the wrist's. alpha : of the layer."""
+    the wrist's."""
 
-    alpha: Float
     distance: Float
     side: Float
     height: Float
@@ -238,7 +223,7 @@ def _surface(alpha: Float, height: Float, site: FingerSite, roi: Roi) -> _Surfac
     beyond = (dx * axis_x + dy * axis_y) / np.maximum(away, 1)
     lift = rim * np.tan(np.radians(max(site.pitch_deg, 0)))
     distance = (distance + np.clip(beyond, 0, 1) * lift).astype(np.float32)
-    return _Surface(alpha, distance, beyond, rim, finger_frame(site, roi))
+    return _Surface(distance, beyond, rim, finger_frame(site, roi))
 
 
 def _contact(surface: _Surface, site: FingerSite, light: Light) -> Float:
