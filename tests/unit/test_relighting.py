@@ -84,6 +84,17 @@ def test_gold_stays_gold():
         assert saturation > 0.2
 
 
+def test_gold_that_a_bright_photo_bleached_is_gold_in_a_dimmer_light():
+    ring = a_ring()
+    bright = np.where(np.abs(np.arange(100) - 38) < 6, 1.8, 1.0).astype(np.float32)
+    bleached = replace(ring, color=np.minimum(ring.color * bright[:, None], 1))
+    assert (bleached.color[30, 34:43, 0] < 1.2 * bleached.color[30, 34:43, 1]).all()
+    grey = np.full(3, 0.2, np.float32)
+    neutral = replace(WARM_DIM, level=0.35, skin=grey, surround=plain_surround(grey))
+    lit = relight(bleached, neutral, 1.0).color[30, 34:43]
+    assert lit / lit[:, 1:2] == pytest.approx(np.tile(GOLD / GOLD[1], (9, 1)), rel=0.02)
+
+
 def test_a_dim_warm_room_leaves_no_studio_sheen():
     ring = a_ring()
     on = ring.alpha > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -75,6 +75,13 @@ without; silver takes on the ground's colour, which is seldom yellow."""
 COLOURLESS = (0.07, 0.22)
 """Share of a coloured metal's colour below which a pixel is no metal, and above which it may be: a
 diamond is white on gold, an onyx black, and what gold mirrors is golden even where it is dark."""
+
+OF_METAL = (0.4, 0.7)
+"""The same, below which a pixel can be a stone that mirrors gold, and above which it is gold."""
+
+BLEACHED, EXPOSED = (0.7, 1.0), (0.1, 0.8)
+"""Brightest channel of a photo, linear light, between which it bleaches metal: red ends first, so
+gold goes green and white. And its bounds where metal shows its colour."""
 
 FACET = 0.12
 """How far off, in band widths, a stone has a dark facet or a gap beside it."""
@@ -169,19 +176,21 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     # What looks down on the finger mirrors no lamp, however white the studio's floor was.
     highlight = highlight * smoothstep(2 * normal[..., 2] ** 2 - 1, *HORIZON)
     hoop = _hoopness(layer.height.take(on), normal, inside & (layer.head.take(on) < 0.5), inside)
-    metal, is_coloured = _metalness(calm, darkest, inside, hoop)
+    metal = _find_metal(calm, darkest, inside, hoop)
     skin_share = (SKIN_IN_HEAD + (SKIN_MIRRORED - SKIN_IN_HEAD) * hoop) * (1 - highlight)
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = cv2.log(np.maximum(tone, 1e-4))
     stone = np.log(min(light.level, 1.0) * _between(light, LAMP_IN_STONES))
-    as_metal = metal if is_coloured else metal * (1 - STONES_IN_HEAD * (1 - hoop))
-    gain = stone + as_metal[..., None] * (gain - stone)
-    share = REPLACED * metal * hoop * (1 - HIGHLIGHT_KEPT * highlight)
+    share = metal.share if metal.is_coloured else metal.share * (1 - STONES_IN_HEAD * (1 - hoop))
+    gain = stone + share[..., None] * (gain - stone)
+    share = REPLACED * metal.share * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     row, column = np.divmod(on, alpha.shape[1])
     xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
-    mirrored = _reflectance(value[inside & (metal > 0.5)]) * mirrored_room(normal, xy, light)
+    mirrored = _reflectance(value[inside & (metal.share > 0.5)]) * mirrored_room(normal, xy, light)
     replaced = _studio_to_mirrored(value, studio, mirrored)
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
+    if metal.is_coloured and not light.is_grey:
+        gain += _colour_restored(straight, value, metal, inside & (hoop > 0.5))
     # The studio's deepest black has no picture in it that a factor could light.
     straight = straight + (np.float32(ambient) * share * np.maximum(DARKEST - value, 0))[:, None]
     if light.is_grey:
@@ -240,11 +249,22 @@ def _highlights(value: Float, alpha: Float, inside: Mask) -> Float:
     return smoothstep(calm, middle - half, middle + half)
 
 
-def _metalness(calm: Float, darkest: Float, inside: Mask, hoop: Float) -> tuple[Float, bool]:
-    """(n,) 1 where the colour is the metal's, 0 on stones and enamel of another colour; and whether
-    the metal has a colour.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Metal:
+    """What of a ring is metal.
 
-    Metal shows its own colour times a nearly neutral studio, so in (log R/G, log B/G) it lies
+    share : (n,) 1 where the colour is the metal's, 0 on stones and enamel of another colour.
+    is_coloured : whether the metal has a colour. surely : (n,) its share where it shows that, or
+    mirrors a lamp, and so is no stone.
+    """
+
+    share: Float
+    is_coloured: bool
+    surely: Float
+
+
+def _find_metal(calm: Float, darkest: Float, inside: Mask, hoop: Float) -> _Metal:
+    """Metal shows its own colour times a nearly neutral studio, so in (log R/G, log B/G) it lies
     between neutral and somewhat beyond the hoop's commonest colour. darkest : (n,) the least
     luminance near each pixel.
     """
@@ -258,13 +278,27 @@ def _metalness(calm: Float, darkest: Float, inside: Mask, hoop: Float) -> tuple[
     axis = typical / np.float32(max(length, 1e-6))
     along = np.clip(ratios @ axis, 0, 1.8 * length + 0.05)
     off_red, off_blue = ratios[:, 0] - along * axis[0], ratios[:, 1] - along * axis[1]
-    metal = 1 - smoothstep(np.sqrt(off_red**2 + off_blue**2), *METAL_SPREAD)
-    is_coloured = bool(typical[1] < -COLOURED)
-    if is_coloured:
-        share = np.asarray(_ratios(calm, 0.003) @ axis / length, np.float32)
-        lamp = hoop * smoothstep(darkest, *NO_FACET)
-        metal *= np.maximum(smoothstep(share, *COLOURLESS), lamp)
-    return metal, is_coloured
+    share = 1 - smoothstep(np.sqrt(off_red**2 + off_blue**2), *METAL_SPREAD)
+    if typical[1] > -COLOURED:
+        return _Metal(share, False, share)
+    colour = np.asarray(_ratios(calm, 0.003) @ axis / length, np.float32)
+    lamp = hoop * smoothstep(darkest, *NO_FACET)
+    coloured = smoothstep(colour, *COLOURLESS)
+    surely = np.maximum(smoothstep(colour, *OF_METAL), lamp * coloured)
+    return _Metal(share * np.maximum(lamp, coloured), True, share * surely)
+
+
+def _colour_restored(straight: Float, value: Float, metal: _Metal, hoop: Mask) -> Float:
+    """(n, 3) log factor that gives metal back the colour that a bright photo has bleached, at the
+    same luminance: in a hand's dimmer light it would be green and grey. hoop : (n,)."""
+    brightest = straight.max(axis=1)
+    shown = hoop & (metal.surely > 0.5) & (brightest > EXPOSED[0]) & (brightest < EXPOSED[1])
+    if np.count_nonzero(shown) < LEAST_OF_HOOP:
+        return np.zeros_like(straight)
+    colour = np.median(straight[shown] / value[shown, None], axis=0)
+    bleached = metal.surely * smoothstep(brightest, *BLEACHED)
+    restored = value[:, None] * colour / np.maximum(straight, np.float32(1e-3))
+    return np.asarray(bleached[:, None] * cv2.log(restored), np.float32)
 
 
 def _ratios(rgb: Float, dark: float) -> Float:
