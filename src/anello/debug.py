@@ -99,9 +99,8 @@ def draw_cutout(ring: RingAnalysis) -> Bytes:
         shape.project(np.array([shape.outer_radius_px]), head, np.zeros(1)) * scale,
     ]
     _polyline(canvas, np.vstack(spoke), GOOD, 2)
-    if shape.contact_xy is not None:
-        for point, color in zip(shape.contact_xy, (LEFT, RIGHT), strict=True):
-            _dot(canvas, point * scale, 7, color)
+    for point, color in zip(shape.contact_xy, (LEFT, RIGHT), strict=True):
+        _dot(canvas, point * scale, 7, color)
     words = f"{shape.view}, elevation {shape.elevation_deg:.1f}, rotation {shape.rotation_deg:.1f}"
     _write_lines(canvas, [(words, True), (f"confidence {shape.confidence:.2f}", True)])
     return canvas

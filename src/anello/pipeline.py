@@ -30,7 +30,7 @@ from anello.imaging.lighting import Light, estimate_light
 from anello.imaging.matting import Cutout, cut_out, cut_out_by_mask, one_of_a_pair
 from anello.imaging.mending import mended
 from anello.imaging.relighting import relight
-from anello.imaging.ring import RingShape, fit_ring
+from anello.imaging.ring import RingShape, at_anchors, fit_ring
 from anello.imaging.sensor import Grain, add_grain, estimate_grain, match_blur, photo_sigma
 from anello.imaging.shadow import cast_shade, shade_roi, shadow_matte
 from anello.imaging.shoulders import fit_shoulders
@@ -141,11 +141,12 @@ class RingAnalysis:
                 remedy=f"Both points must be within {self.size[0]} x {self.size[1]} pixels.",
             )
         cropped = (points - np.array(self.offset_xy) + 0.5) * self.scale - 0.5
-        shape = fit_ring(self.cutout, cropped)
+        shape = at_anchors(self.shape, self.cutout, cropped)
         if shape is None:
             raise InvalidParameter(
                 "anchors: the two points don't lie on a ring",
-                remedy="Give the two points of the inner edge that are farthest apart.",
+                remedy="Give the two points of the inner edge that are farthest apart; "
+                "of two rings in one photo, those of the one in front.",
             )
         shape = replace(shape, shoulders=fit_shoulders(self.cutout, shape))
         head = fit_head(self.cutout, shape)

@@ -67,11 +67,10 @@ def ring_to_dict(ring: RingAnalysis) -> dict[str, Any]:
     """The ring as measured in its product photo."""
     shape = ring.shape
     to_photo = ring.to_photo
-    contact = None if shape.contact_xy is None else _points(to_photo(shape.contact_xy))
     opening = ring.cutout.opening
     head = ring.head
     return {
-        "contact_xy": contact,
+        "contact_xy": _points(to_photo(shape.contact_xy)),
         "centre_xy": _points(to_photo(shape.centre_xy)),
         "elevation_deg": round(shape.elevation_deg, 2),
         "rotation_deg": round(shape.rotation_deg, 2),

@@ -11,7 +11,7 @@ from drawn_hoops import DrawnHoop, draw_hoop, plain_ground
 
 from anello.imaging.evidence import Clues
 from anello.imaging.matting import Cutout, cut_out_by_mask
-from anello.imaging.ring import RingShape, fit_ring
+from anello.imaging.ring import RingShape, at_anchors, fit_ring
 
 
 def fitted(hoop: DrawnHoop, head_deg: float | None = None) -> RingShape:
@@ -40,7 +40,6 @@ def test_plain_hoops(elevation: float, rotation: float, width: float) -> None:
     assert shape.outer_radius_px == pytest.approx(hoop.outer, rel=0.03)
     assert shape.band_width_px == pytest.approx(width, rel=0.3)
     assert np.allclose(shape.centre_xy, hoop.centre, atol=3)
-    assert shape.contact_xy is not None
     off = np.linalg.norm(shape.contact_xy - hoop.contact_xy, axis=1)
     assert off.max() < 0.03 * 2 * hoop.inner
     assert shape.head_deg == 0
@@ -79,15 +78,21 @@ def test_under_a_head_as_large_as_half_the_ring_the_hoop_is_fitted_to_what_lies_
     assert np.allclose(shape.centre_xy, hoop.centre, atol=8)
 
 
+def anchored(cutout: Cutout, ends_xy: np.ndarray) -> RingShape | None:
+    """The ring as it is found, with its contact points put there."""
+    free = fit_ring(cutout)
+    assert free is not None
+    return at_anchors(free, cutout, ends_xy)
+
+
 def test_anchors_give_centre_rotation_and_scale() -> None:
     hoop = DrawnHoop()
     picture, alpha = draw_hoop(plain_ground(), hoop)
     cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     shifted = hoop.contact_xy + np.array([4.0, -3.0])
-    shape = fit_ring(cutout, shifted)
+    shape = anchored(cutout, shifted)
     assert shape is not None
-    assert shape.contact_xy is not None
     assert np.allclose(shape.contact_xy, shifted, atol=1.0)
     assert shape.rotation_deg == pytest.approx(hoop.rotation_deg, abs=0.5)
     assert shape.inner_radius_px == pytest.approx(_bore_between(shifted, fit_ring(cutout)))
@@ -97,7 +102,6 @@ def test_anchors_give_centre_rotation_and_scale() -> None:
 def _bore_between(ends_xy: np.ndarray, free: RingShape | None) -> float:
     """Inner radius of the ring as fitted without anchors, if its opening reached to these ends."""
     assert free is not None
-    assert free.contact_xy is not None
     wider = np.linalg.norm(ends_xy[1] - ends_xy[0]) / np.linalg.norm(
         np.diff(free.contact_xy, axis=0)
     )
@@ -110,7 +114,7 @@ def test_anchors_wider_apart_are_a_larger_ring() -> None:
     cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
     middle = hoop.contact_xy.mean(0)
-    near, far = (fit_ring(cutout, middle + k * (hoop.contact_xy - middle)) for k in (1.0, 1.05))
+    near, far = (anchored(cutout, middle + k * (hoop.contact_xy - middle)) for k in (1.0, 1.05))
     assert near is not None
     assert far is not None
     assert far.inner_radius_px / near.inner_radius_px == pytest.approx(1.05)
@@ -124,7 +128,7 @@ def test_a_fit_s_own_ends_as_anchors_change_nothing() -> None:
     assert cutout is not None
     free = fit_ring(cutout)
     assert free is not None
-    held = fit_ring(cutout, free.contact_xy)
+    held = anchored(cutout, free.contact_xy)
     assert held is not None
     assert held.centre_xy == pytest.approx(free.centre_xy, abs=1e-6)
     assert held.rotation_deg == pytest.approx(free.rotation_deg, abs=1e-6)
@@ -138,7 +142,7 @@ def test_true_anchors_leave_the_rest_of_a_good_fit_as_it_is() -> None:
     picture, alpha = draw_hoop(plain_ground(), hoop)
     cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
-    free, held = fit_ring(cutout), fit_ring(cutout, hoop.contact_xy)
+    free, held = fit_ring(cutout), anchored(cutout, hoop.contact_xy)
     assert free is not None
     assert held is not None
     assert held.elevation_deg == free.elevation_deg
@@ -158,11 +162,38 @@ def test_a_hoop_under_a_large_head_is_found_from_its_ends() -> None:
     cv2.rectangle(alpha, (60, 60), (440, top), 255, -1)
     cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
-    shape = fit_ring(cutout, hoop.contact_xy)
+    shape = anchored(cutout, hoop.contact_xy)
     assert shape is not None
     # Drawn edges are sharp where the fit expects metal's rounded ones: some 5 degrees.
     assert shape.elevation_deg == pytest.approx(22.0, abs=6.5)
     assert 0.8 < shape.inner_radius_px / shape.outer_radius_px < 0.9
+
+
+def test_a_ring_that_only_the_network_measured_keeps_its_shape_at_its_own_ends() -> None:
+    """Outlines say little of a hoop with as much beside it; what was seen of it does."""
+    hoop = DrawnHoop(elevation_deg=30.0, rotation_deg=-20.0)
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    cv2.rectangle(alpha, (20, 20), (480, round(hoop.centre[1]) - 60), 255, -1)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    cutout = replace(cutout, clues=Clues(hoop.contact_xy, 0.6, 30.0))
+    free = fit_ring(cutout)
+    assert free is not None
+    assert free.warnings == ()
+    held = anchored(cutout, free.contact_xy)
+    assert held is not None
+    assert held.centre_xy == pytest.approx(free.centre_xy, abs=1e-6)
+    assert (held.elevation_deg, held.band_width_px) == pytest.approx(
+        (free.elevation_deg, free.band_width_px)
+    )
+
+
+def test_anchors_beside_the_ring_are_none() -> None:
+    hoop = DrawnHoop()
+    picture, alpha = draw_hoop(plain_ground(), hoop)
+    cutout = cut_out_by_mask(picture, alpha)
+    assert cutout is not None
+    assert anchored(cutout, np.array([[2.0, 2.0], [60.0, 2.0]])) is None
 
 
 def test_anchors_may_come_in_either_order() -> None:
@@ -170,7 +201,7 @@ def test_anchors_may_come_in_either_order() -> None:
     picture, alpha = draw_hoop(plain_ground(), hoop)
     cutout = cut_out_by_mask(picture, alpha)
     assert cutout is not None
-    shape = fit_ring(cutout, hoop.contact_xy[::-1])
+    shape = anchored(cutout, hoop.contact_xy[::-1])
     assert shape is not None
     assert shape.rotation_deg == pytest.approx(hoop.rotation_deg, abs=0.5)
 
@@ -184,7 +215,6 @@ def test_top_view_has_its_contact_points_at_the_ends_of_the_band() -> None:
     assert cutout is not None
     shape = fit_ring(cutout)
     assert shape is not None
-    assert shape.contact_xy is not None
     assert shape.view == "top"
     assert abs(shape.rotation_deg) < 3
     assert shape.elevation_deg < 10
@@ -249,9 +279,7 @@ def test_ends_that_were_seen_hold_a_hoop_whose_silhouette_misleads() -> None:
     seen = fit_ring(replace(cutout, clues=Clues(noisy)))
     blind = fit_ring(cutout)
     assert seen is not None
-    assert seen.contact_xy is not None
     assert blind is not None
-    assert blind.contact_xy is not None
 
     def off(points: np.ndarray) -> float:
         return float(np.linalg.norm(points - truth, axis=1).max()) / (2 * hoop.inner)
@@ -279,7 +307,6 @@ def covered_hoop(blobs: tuple[tuple[float, int], ...]) -> tuple[DrawnHoop, Cutou
 def ends_of(cutout: Cutout, clues: Clues | None) -> np.ndarray:
     shape = fit_ring(replace(cutout, clues=clues))
     assert shape is not None
-    assert shape.contact_xy is not None
     return shape.contact_xy
 
 
@@ -323,7 +350,6 @@ def test_where_outlines_tell_no_hoop_the_ends_that_were_seen_do(turned_over: boo
     clues = Clues(hoop.contact_xy, 0.4, hoop.elevation_deg)
     shape = fit_ring(replace(cutout, clues=clues))
     assert shape is not None
-    assert shape.contact_xy is not None
     order = shape.contact_xy[:, 0].argsort(), hoop.contact_xy[:, 0].argsort()
     assert shape.contact_xy[order[0]] == pytest.approx(hoop.contact_xy[order[1]], abs=1)
     assert np.cos(np.deg2rad(shape.rotation_deg - hoop.rotation_deg)) > 0.99

@@ -98,10 +98,15 @@ class Hoop:
     @property
     def ends_xy(self) -> Float64:
         """(2, 2) px, left and right ends of the near inner rim: the contact points."""
-        along = np.array([np.cos(self.turn_rad), np.sin(self.turn_rad)])
+        along = self.right_xy
         down = np.array([-along[1], along[0]])
         middle = np.array([self.x, self.y]) + self.offset * down
         return np.asarray(middle + np.outer([-1, 1], self.outer * self.ratio * along))
+
+    @property
+    def right_xy(self) -> Float64:
+        """(2,) unit vector 90 degrees clockwise from up."""
+        return np.array([np.cos(self.turn_rad), np.sin(self.turn_rad)])
 
     def scaled(self, factor: float) -> Hoop:
         """The same hoop in a picture ``factor`` times as large (pixel centres are integers)."""
@@ -115,22 +120,6 @@ class Hoop:
 
     def moved(self, by_xy: tuple[float, float]) -> Hoop:
         return replace(self, x=self.x + by_xy[0], y=self.y + by_xy[1])
-
-    def with_ends(self, ends_xy: Float64) -> Hoop:
-        """The same shape, moved, turned and scaled so that its contact points are these (2, 2)."""
-        way = ends_xy[1] - ends_xy[0]
-        factor = float(np.hypot(*way)) / (2 * self.outer * self.ratio)
-        turn = float(np.arctan2(way[1], way[0]))
-        up = np.array([np.sin(turn), -np.cos(turn)])
-        x, y = ends_xy.mean(0) + self.offset * factor * up
-        return replace(
-            self,
-            x=float(x),
-            y=float(y),
-            turn_rad=turn,
-            outer=self.outer * factor,
-            offset=self.offset * factor,
-        )
 
     def to_own_frame(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
         """Along right and up from the centre, in outer radii."""

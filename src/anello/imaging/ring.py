@@ -72,9 +72,10 @@ NOT_ITS_OPENING = 2.5
 OFFSET_SIGMA, OFFSET_SIGMA_CUT = 0.004, 0.021
 """Error of half the width as a fit sees it, outer radii, where the silhouette is exact, and where
 it was cut out here, with cameras that are near: the wide look wider and the slim slimmer."""
-ANCHORS_APART = 0.15
-"""How far from a fit's contact points, over the opening's length, given ones may lie and only move
-it; farther off, it is the fit that is wrong."""
+NEAR, OFF_RING = 0.15, 0.25
+"""How far from a hoop's contact points, over the opening's length, others may lie and only correct
+it; farther off, it is the hoop that is wrong. And how far from the ring anchors may lie, over their
+distance: they are put by hand, and a cut-out may have lost an end."""
 BESIDE = 0.7
 """Tangent of how far over or under a hoop's middle its head is that tells which side is up."""
 CLEARLY_UP = 0.7
@@ -88,6 +89,7 @@ STONE_SHARE = (0.03, 0.45)
 STONE_SPREAD = 0.45
 """Standard deviation of their azimuth, radians, beyond which they are no one place."""
 GUESSED = "no opening is seen: elevation and width of the band are guesses"
+FROM_ABOVE = "no opening is seen: the ring is taken as photographed from straight above its head"
 UNCLEAR = (
     "the hoop's outline is unclear (several rings, open-work or a large head); "
     "a three-quarter view of one ring, or anchor points, help"
@@ -103,7 +105,7 @@ class RingShape:
     inner_radius_px, outer_radius_px, band_width_px : unforeshortened, px of the product photo.
     elevation_deg : 0 looks at the visible top edge-on, 90 through the hole.
     head_deg : azimuth of the head about the axis from the visible top, positive towards right.
-    contact_xy : (2, 2) px, left and right ends of the front inner rim; None if no hoop is seen.
+    contact_xy : (2, 2) px, left and right ends of the front inner rim.
     confidence : 0 to 1.
     shoulders : how the band grows towards the head; None if it hardly does.
     fitted : the hoop as it fits the outlines of silhouette and opening, px; None if it was not.
@@ -116,7 +118,7 @@ class RingShape:
     band_width_px: float
     elevation_deg: float
     head_deg: float
-    contact_xy: Float64 | None
+    contact_xy: Float64
     view: ViewClass
     confidence: float
     warnings: tuple[str, ...]
@@ -141,6 +143,29 @@ class RingShape:
         turn = np.deg2rad(self.rotation_deg)
         return np.array([np.cos(turn), np.sin(turn)])
 
+    def with_ends(self, ends_xy: Float64) -> RingShape:
+        """The same ring moved, turned and scaled so that its contact points are these, (2, 2)."""
+        before, after = (xy[1] - xy[0] for xy in (self.contact_xy, ends_xy))
+        factor = float(np.linalg.norm(after) / np.linalg.norm(before))
+        turn = float(np.arctan2(after[1], after[0]) - np.arctan2(before[1], before[0]))
+        cos, sin = np.cos(turn), np.sin(turn)
+        offset = (
+            factor
+            * np.array([[cos, -sin], [sin, cos]])
+            @ (self.centre_xy - self.contact_xy.mean(0))
+        )
+        rotation = self.rotation_deg + np.rad2deg(turn)
+        return replace(
+            self,
+            centre_xy=ends_xy.mean(0) + offset,
+            rotation_deg=float((rotation + 180) % 360 - 180),
+            inner_radius_px=factor * self.inner_radius_px,
+            outer_radius_px=factor * self.outer_radius_px,
+            band_width_px=factor * self.band_width_px,
+            contact_xy=ends_xy,
+            fitted=None,
+        )
+
     @property
     def hoop(self) -> proxy.Hoop:
         """As the proxy of the turn has it."""
@@ -158,20 +183,37 @@ class RingShape:
         return moved
 
 
-def fit_ring(cutout: Cutout, anchors: Float64 | None = None) -> RingShape | None:
-    """The hoop of a cut-out ring, or None if there is none.
-
-    anchors : (2, 2) px, the two inner contact points; they override centre, rotation and scale.
-    """
+def fit_ring(cutout: Cutout) -> RingShape | None:
+    """The hoop of a cut-out ring, or None if there is none."""
     traced = _traced(cutout)
     if traced is None:
         return None
     found = _fit(traced)
-    if anchors is not None:
-        return _by_anchors(traced, found, np.asarray(anchors, np.float64).reshape(2, 2), cutout)
     if found is None or (not traced.holes and found.cost > POOR_COST):
         return _by_ends(traced, cutout) or _without_opening(traced.solid, traced.scale)
     return _by_outlines(traced, found, cutout)
+
+
+def at_anchors(shape: RingShape, cutout: Cutout, anchors: Float64) -> RingShape | None:
+    """The hoop with its contact points where a client has put them, which decides its centre,
+    rotation and scale; None if they don't lie on the ring.
+
+    shape : as it was fitted without them, which tells the rest where it is sure and lies near.
+    anchors : (2, 2) px.
+    """
+    traced = _traced(cutout)
+    if traced is None:
+        return None
+    given = (anchors + 0.5) * traced.scale - 0.5
+    ring = np.argwhere(traced.solid)[:, ::-1]
+    off = max(float(np.linalg.norm(ring - point, axis=1).min()) for point in given)
+    if off > OFF_RING * float(np.linalg.norm(given[1] - given[0])):
+        return None
+    ends = _left_to_right(anchors, shape.right_xy)
+    is_sure = UNCLEAR not in shape.warnings and FROM_ABOVE not in shape.warnings
+    if is_sure and _apart(ends, shape.contact_xy) < NEAR:
+        return shape.with_ends(ends)
+    return _by_anchors(traced, given, cutout)
 
 
 def _fit(traced: _Traced) -> Hoop | None:
@@ -183,18 +225,17 @@ def _fit(traced: _Traced) -> Hoop | None:
     return fit_silhouette(traced.outline) if _is_convex(traced.solid) else None
 
 
-def _by_anchors(traced: _Traced, found: Hoop | None, anchors: Float64, cutout: Cutout) -> RingShape:
-    """The hoop at contact points that were given."""
-    usual = None if found is None else _turned_up(found, traced.solid)
-    given = _left_to_right((anchors + 0.5) * traced.scale - 0.5, usual)
-    if usual is not None and _agrees(usual, given):
-        hoop = _with_likely_metal(usual.with_ends(given), cutout.method in GIVEN)
-    else:
-        hole = traced.holes[0] if traced.holes else None
-        hoop = _with_usual_metal(fit_hoop_to_anchors(traced.outline, hole, given, usual))
+def _by_anchors(traced: _Traced, anchors: Float64, cutout: Cutout) -> RingShape:
+    """The hoop at contact points that were given, whatever the outlines say."""
+    found, clues = _fit(traced), traced.clues
+    usual = None if found is None else _turned_up(found, traced.solid, clues)
+    ends = _left_to_right(anchors, None if usual is None else usual.right_xy)
+    hoop = _with_usual_metal(
+        _fit_to_ends(ends, clues.elevation_deg, usual, traced.outline, traced.holes)
+    )
     hoop = _with_likely_width(hoop, cutout.method in GIVEN)
     head_deg = _head_deg(hoop, traced.rgb, traced.solid)
-    return _shape(hoop, given, head_deg, traced.scale, cutout.confidence, ())
+    return _shape(hoop, ends, head_deg, traced.scale, cutout.confidence, ())
 
 
 def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | None:
@@ -205,7 +246,7 @@ def _by_outlines(traced: _Traced, found: Hoop, cutout: Cutout) -> RingShape | No
     warnings: tuple[str, ...] = () if holes else (GUESSED,)
     seen = _ends_seen(clues, hoop)
     at_ends = None
-    if seen is not None and _apart(seen, hoop) > ELSEWHERE:
+    if seen is not None and _apart(seen, hoop.ends_xy) > ELSEWHERE:
         at_ends = _at_ends(seen, clues.elevation_deg, hoop, traced.outline, holes)
     fitted = hoop.scaled(1 / traced.scale) if holes and at_ends is None else None
     if at_ends is not None:
@@ -251,21 +292,22 @@ def _ends_seen(clues: Clues, hoop: Hoop | None) -> Float64 | None:
     """(2, 2) px, the rim's ends as they were seen, left and right of up; None if hardly."""
     if clues.contacts_xy is None or clues.contact_score < FAINT_ENDS:
         return None
-    return _left_to_right(clues.contacts_xy, hoop)
+    return _left_to_right(clues.contacts_xy, None if hoop is None else hoop.right_xy)
 
 
-def _apart(ends: Float64, hoop: Hoop) -> float:
-    """How far contact points lie from a fit's, over the opening's length."""
-    return float(np.linalg.norm(ends - hoop.ends_xy, axis=1).max()) / (2 * hoop.outer * hoop.ratio)
+def _apart(ends: Float64, others: Float64) -> float:
+    """How far contact points lie from others, over the opening's length."""
+    length = float(np.linalg.norm(others[1] - others[0]))
+    return float(np.linalg.norm(ends - others, axis=1).max()) / length
 
 
 def _ends_by_both(hoop: Hoop, seen: Float64, has_opening: bool) -> Float64:
     """(2, 2) px, the contact points of a fit that heeds those that were seen near its own."""
     fitted = hoop.ends_xy
+    apart = _apart(seen, fitted)
     if not has_opening:  # a silhouette alone doesn't tell where they are
-        return seen if _agrees(hoop, seen) else fitted
-    near = _apart(seen, hoop) <= ELSEWHERE
-    return fitted + ENDS_SAY * (seen - fitted) if near else fitted
+        return seen if hoop.cost < POOR_COST and apart < NEAR else fitted
+    return fitted + ENDS_SAY * (seen - fitted) if apart <= ELSEWHERE else fitted
 
 
 def _at_ends(
@@ -276,9 +318,19 @@ def _at_ends(
     holes: list[Float64],
 ) -> Hoop | None:
     """The hoop with the rim's ends as they were seen, if there is one."""
+    fit = _fit_to_ends(ends, elevation_deg, hoop, outline, holes)
+    return fit if fit.cost <= NO_HOOP_COST else None
+
+
+def _fit_to_ends(
+    ends: Float64,
+    elevation_deg: float | None,
+    hoop: Hoop | None,
+    outline: Float64,
+    holes: list[Float64],
+) -> Hoop:
+    """The hoop that fits best of those with these ends, and hardly another elevation than seen."""
     fit = fit_hoop_to_anchors(outline, holes[0] if holes else None, ends, hoop)
-    if fit.cost > NO_HOOP_COST:
-        return None
     if elevation_deg is not None:
         seen_rad, off = np.deg2rad([elevation_deg, OFF_ELEVATION_DEG])
         if abs(fit.elevation_rad - seen_rad) > off:
@@ -286,21 +338,14 @@ def _at_ends(
     return fit
 
 
-def _agrees(hoop: Hoop, anchors: Float64) -> bool:
-    """Whether a good fit only has to be moved a little to have these contact points."""
-    return hoop.cost < POOR_COST and _apart(anchors, hoop) < ANCHORS_APART
-
-
-def _left_to_right(anchors: Float64, usual: Hoop | None) -> Float64:
-    """The two points so that the hoop's up lies to the left of the way from one to the other; by
-    the picture's own left and right where no hoop was found, or one that lies quite differently."""
-    way = anchors[1] - anchors[0]
+def _left_to_right(ends: Float64, right_xy: Float64 | None) -> Float64:
+    """The two points so that the second lies to a hoop's right of the first; to the picture's where
+    there is no hoop, or one that lies quite differently."""
+    way = ends[1] - ends[0]
     right = np.array([1.0, 0.0])
-    if usual is not None:
-        of_hoop = np.array([np.cos(usual.turn_rad), np.sin(usual.turn_rad)])
-        if abs(way @ of_hoop) > 0.5 * float(np.hypot(*way)):
-            right = of_hoop
-    return anchors if way @ right >= 0 else anchors[::-1].copy()
+    if right_xy is not None and abs(way @ right_xy) > 0.5 * float(np.hypot(*way)):
+        right = right_xy
+    return ends if way @ right >= 0 else ends[::-1].copy()
 
 
 # --- outlines ------------------------------------------------------------------------------------
@@ -494,8 +539,7 @@ def _without_opening(solid: Mask, scale: float) -> RingShape | None:
     hoop = Hoop(
         float(centre[0]), float(centre[1]), turn, outer, ratio, np.deg2rad(3.0), thick_px / 2, 1.0
     )
-    note = "no opening is seen: the ring is taken as photographed from straight above its head"
-    return _shape(hoop, hoop.ends_xy, 0.0, scale, 0.4, (note,))
+    return _shape(hoop, hoop.ends_xy, 0.0, scale, 0.4, (FROM_ABOVE,))
 
 
 def _end_thickness(centred: Float64, turn_rad: float) -> float:
