@@ -121,6 +121,23 @@ class Hoop:
     def moved(self, by_xy: tuple[float, float]) -> Hoop:
         return replace(self, x=self.x + by_xy[0], y=self.y + by_xy[1])
 
+    def carried(self, before: Float64, after: Float64) -> Hoop:
+        """The hoop as the similarity moves it that takes two points, (2, 2), to two others."""
+        from_way, to_way = (xy[1] - xy[0] for xy in (before, after))
+        factor = float(np.linalg.norm(to_way) / np.linalg.norm(from_way))
+        turn = float(np.arctan2(to_way[1], to_way[0]) - np.arctan2(from_way[1], from_way[0]))
+        cos, sin = np.cos(turn), np.sin(turn)
+        from_middle = np.array([self.x, self.y]) - before.mean(0)
+        x, y = after.mean(0) + factor * np.array([[cos, -sin], [sin, cos]]) @ from_middle
+        return replace(
+            self,
+            x=float(x),
+            y=float(y),
+            turn_rad=float((self.turn_rad + turn + np.pi) % (2 * np.pi) - np.pi),
+            outer=self.outer * factor,
+            offset=self.offset * factor,
+        )
+
     def to_own_frame(self, x: Float64, y: Float64) -> tuple[Float64, Float64]:
         """Along right and up from the centre, in outer radii."""
         dx, dy = (x - self.x) / self.outer, (y - self.y) / self.outer

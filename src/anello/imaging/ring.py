@@ -143,29 +143,6 @@ class RingShape:
         turn = np.deg2rad(self.rotation_deg)
         return np.array([np.cos(turn), np.sin(turn)])
 
-    def with_ends(self, ends_xy: Float64) -> RingShape:
-        """The same ring moved, turned and scaled so that its contact points are these, (2, 2)."""
-        before, after = (xy[1] - xy[0] for xy in (self.contact_xy, ends_xy))
-        factor = float(np.linalg.norm(after) / np.linalg.norm(before))
-        turn = float(np.arctan2(after[1], after[0]) - np.arctan2(before[1], before[0]))
-        cos, sin = np.cos(turn), np.sin(turn)
-        offset = (
-            factor
-            * np.array([[cos, -sin], [sin, cos]])
-            @ (self.centre_xy - self.contact_xy.mean(0))
-        )
-        rotation = self.rotation_deg + np.rad2deg(turn)
-        return replace(
-            self,
-            centre_xy=ends_xy.mean(0) + offset,
-            rotation_deg=float((rotation + 180) % 360 - 180),
-            inner_radius_px=factor * self.inner_radius_px,
-            outer_radius_px=factor * self.outer_radius_px,
-            band_width_px=factor * self.band_width_px,
-            contact_xy=ends_xy,
-            fitted=None,
-        )
-
     @property
     def hoop(self) -> proxy.Hoop:
         """As the proxy of the turn has it."""
@@ -204,16 +181,18 @@ def at_anchors(shape: RingShape, cutout: Cutout, anchors: Float64) -> RingShape 
     traced = _traced(cutout)
     if traced is None:
         return None
-    given = (anchors + 0.5) * traced.scale - 0.5
+    given, free_ends = ((xy + 0.5) * traced.scale - 0.5 for xy in (anchors, shape.contact_xy))
     ring = np.argwhere(traced.solid)[:, ::-1]
     off = max(float(np.linalg.norm(ring - point, axis=1).min()) for point in given)
     if off > OFF_RING * float(np.linalg.norm(given[1] - given[0])):
         return None
-    ends = _left_to_right(anchors, shape.right_xy)
+    ends = _left_to_right(given, shape.right_xy)
     is_sure = UNCLEAR not in shape.warnings and FROM_ABOVE not in shape.warnings
-    if is_sure and _apart(ends, shape.contact_xy) < NEAR:
-        return shape.with_ends(ends)
-    return _by_anchors(traced, given, cutout)
+    if not is_sure or _apart(ends, free_ends) > NEAR:
+        return _by_anchors(traced, given, cutout)
+    hoop = _hoop_of(shape).scaled(traced.scale).carried(free_ends, ends)
+    head_deg = _head_deg(hoop, traced.rgb, traced.solid)
+    return _shape(hoop, ends, head_deg, traced.scale, shape.confidence, shape.warnings)
 
 
 def _fit(traced: _Traced) -> Hoop | None:
@@ -575,6 +554,21 @@ def _with_likely_width(hoop: Hoop, given: bool) -> Hoop:
     usual = 1 / USUAL_WIDTH_RATIO[1] ** 2
     width = (own * hoop.width + usual * USUAL_WIDTH_RATIO[0] * hoop.outer) / (own + usual)
     return replace(hoop, offset=width * cosine / 2)
+
+
+def _hoop_of(shape: RingShape) -> Hoop:
+    """The hoop of a shape, as it would fit the full photo."""
+    elevation = float(np.deg2rad(shape.elevation_deg))
+    return Hoop(
+        x=float(shape.centre_xy[0]),
+        y=float(shape.centre_xy[1]),
+        turn_rad=float(np.deg2rad(shape.rotation_deg)),
+        outer=shape.outer_radius_px,
+        ratio=shape.inner_radius_px / shape.outer_radius_px,
+        elevation_rad=elevation,
+        offset=shape.band_width_px * float(np.cos(elevation)) / 2,
+        cost=0.0,
+    )
 
 
 def _shape(
