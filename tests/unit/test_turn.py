@@ -96,6 +96,24 @@ def test_the_far_half_of_the_hoop_is_never_read() -> None:
     assert green.max() < 0.02
 
 
+def test_a_band_seen_straight_into_its_hole_is_whole_on_the_finger() -> None:
+    """Its outside is not in the photo, and the fit may well be a hair larger than the ring."""
+    shape, site = ring_shape(elevation_deg=88.0, outer_radius_px=203.0), finger_site(pitch_deg=15.0)
+    cutout = photograph(shape, lambda t, a: np.full((*t.shape, 3), 120.0))
+    row, column = np.mgrid[0:520, 0:520]
+    from_centre = np.hypot(column - 250, row - 260)
+    cutout.alpha[:] = np.where((from_centre > 170) & (from_centre < 200), 255, 0)
+    layer = turn(make_texture(cutout), shape, None, site, SIZE)
+    x, y = finger_coordinates(layer, site)
+    scale = hand_from_ring(shape, site)
+    band = see_hoop(
+        shape.hoop, np.radians(15.0), (x / scale).astype(np.float32), (y / scale).astype(np.float32)
+    )
+    inner = band.visible & (np.abs(band.a) < 30) & (np.abs(band.azimuth) < 1.2)
+    assert inner.sum() > 500
+    assert layer.alpha[inner].min() > 0.95
+
+
 def red_stone(shape, height=240):
     """A round red stone of radius 50 ``height`` px over the axis of a grey hoop: head, texture."""
     q = np.linspace(-50, 50, 41, dtype=np.float32)

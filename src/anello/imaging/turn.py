@@ -76,6 +76,10 @@ ISLAND = 0.08
 STEEPEST = np.float32(0.4)
 """Slope of a head's top across the finger that still counts as its shape."""
 
+FACE_ON, INTO_METAL = (radians(60.0), radians(72.0)), 0.3
+"""Elevations between which a product photo comes to look straight into the hole, and how far into
+the metal its band is read then, as a share of it: by outlines of 21 path-traced rings."""
+
 FLANK_FROM = radians(12.0)
 """Roll from which the side of the head shows enough to be drawn."""
 
@@ -161,12 +165,13 @@ def _hoop(
 
     from_head = _readable(from_head.astype(np.float32), head, shop)
     azimuth = from_head + np.float32(shop.azimuth)
-    source_x, source_y = shop.project(r * np.sin(azimuth), r * np.cos(azimuth), hoop.a)
+    read_at = r * np.float32(1 - _into_metal(shape, shop))
+    source_x, source_y = shop.project(read_at * np.sin(azimuth), read_at * np.cos(azimuth), hoop.a)
     if head is not None:
         # What stands before a shoulder in the photo is not before its mirror image.
         hidden = np.nonzero(hoop.visible & _shows_head(source_x, source_y, head, shop))
         azimuth = np.float32(shop.azimuth) - from_head[hidden]
-        t, g = r[hidden] * np.sin(azimuth), r[hidden] * np.cos(azimuth)
+        t, g = read_at[hidden] * np.sin(azimuth), read_at[hidden] * np.cos(azimuth)
         x, y = shop.project(t, g, hoop.a[hidden])
         clear = ~_shows_head(x, y, head, shop) & (np.abs(azimuth) < radians(READABLE_DEG))
         swapped = tuple(index[clear] for index in hidden)
@@ -189,6 +194,13 @@ def _readable(from_head: Float, head: Head | None, shop: View) -> Float:
     unseen &= np.abs(turned - from_head) < np.abs(turned + from_head)
     from_head = np.where(unseen, -from_head, from_head)
     return np.asarray(np.clip(from_head, -limit - turned, limit - turned), np.float32)
+
+
+def _into_metal(shape: RingShape, shop: View) -> float:
+    """How much nearer to the middle than it lies the band's outside is read, as a share: straight
+    into the hole a photo shows it on edge at best, and the metal's face beside it."""
+    straight = np.clip((shop.elevation - FACE_ON[0]) / (FACE_ON[1] - FACE_ON[0]), 0, 1)
+    return float(straight * INTO_METAL * (1 - shape.inner_radius_px / shape.outer_radius_px))
 
 
 def _shows_head(x: Float, y: Float, head: Head, shop: View) -> NDArray[np.bool_]:
