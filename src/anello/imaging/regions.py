@@ -68,9 +68,12 @@ PATCH, SURE_GAP, SURE_METAL = 3.0, 0.65, 0.25
 """As ``BARE``, below which it belongs to a patch that may be a gap, as those next to edges ring a
 little; the probability of a gap above which a patch is one, and below which it is metal or stone.
 Between, each of its pixels is what it seems."""
-BESIDE_GROUND, CLOSED_IN_GAP = 0.15, 0.7
-"""Share of what is next to a patch that is seen ground, below which it is metal or stone, too,
-unless it is a gap with more than the second: a hole in a stone is worse than a gap left shut."""
+BESIDE_GROUND = 0.15
+"""Share of what is next to a patch that is seen ground, below which it is closed in, and metal or
+stone if it is no gap: a hole in a stone is worse than a gap left shut."""
+LARGE, SURE_LARGE_GAP = 500, 0.8
+"""Area, px of the reduced copy, from which a patch that is closed in is a gap only with more than
+the second: of path-traced ones four of five are right above it, as of smaller ones above ``SURE_GAP``."""
 RIM = 2
 """How far round a gap pixels mix ground and metal, px of the reduced copy."""
 SPARKLE = 0.5, 1.4
@@ -179,7 +182,8 @@ def _ring_on_plain(
     patches = find_patches(small, unlike < PATCH * ringing, seen)
     gap = tell_gaps(patches)
     closed_in = patches.beside_ground < BESIDE_GROUND
-    is_gap = gap > np.where(closed_in, CLOSED_IN_GAP, SURE_GAP)
+    is_large = np.bincount(patches.labels.ravel(), minlength=len(gap) + 1)[1:] > LARGE
+    is_gap = gap > np.where(closed_in & is_large, SURE_LARGE_GAP, SURE_GAP)
     is_metal = np.where(closed_in, ~is_gap, gap < SURE_METAL)
     gaps, metal = (np.concatenate([[False], told])[patches.labels] for told in (is_gap, is_metal))
     gaps = _to_their_edges(gaps, ring | metal, unlike, round(RIM * max(1.0, enlarged)))
