@@ -105,22 +105,25 @@ def random_sample(item: Item, size: int, rng: Random) -> Sample:
     return sample if again is None else _doubled(sample, alpha, again)
 
 
-def with_gaps(item: Item, rng: Random) -> tuple[Picture, Array, Array]:
+def with_gaps(item: Item, rng: Random, burnt_out: bool = False) -> tuple[Picture, Array, Array]:
     """(s, s, 3) a shop's photo of the ring, mostly on white and often with gaps; its (s, s)
-    coverage; and its contact points, (n, 2) px."""
+    coverage; and its contact points, (n, 2) px. burnt_out : in silver that is so in places."""
     size = int(rng.choice([240, 320, 448, 600], p=[0.2, 0.3, 0.3, 0.2]))
     offset, turn = rng.uniform(-0.03, 0.03, 2), rng.normal(0, 15)
     place = _framed(item, size, rng.uniform(0.6, 0.92), offset, turn, bool(rng.random() < 0.5))
     alpha = _warped(item.alpha, place, size).astype(np.float32) / 255
     contacts = _moved(item.contacts_xy, place)
-    if rng.random() < 0.2:
+    if not burnt_out and rng.random() < 0.2:
         linear = _to_linear(_warped(item.rgb, place, size, cv2.BORDER_REPLICATE))
         return photographed(linear, rng), alpha, contacts
     colours = _colours(item, place, size, 0.4, rng)
-    ring = _recoloured(colours, rng) if rng.random() < 0.7 else _to_linear(colours)
+    head = _warped((item.parts == HEAD).astype(np.uint8) * 255, place, size)
+    if burnt_out:
+        ring = _burnt_out(colours, alpha, head, rng)
+    else:
+        ring = _recoloured(colours, rng) if rng.random() < 0.7 else _to_linear(colours)
     kind = rng.random()
     if kind < 0.25:  # not through heads: a stone's facet is no gap
-        head = _warped((item.parts == HEAD).astype(np.uint8) * 255, place, size)
         gaps, ring = _pierced(ring, alpha * (head < 128), rng)
         alpha = alpha * (1 - gaps)
     elif kind < 0.45:
@@ -267,6 +270,23 @@ def _recoloured(rgb: Picture, rng: Random) -> Array:
     gamma = np.exp(rng.normal(0, 0.35)) if rng.random() < 0.7 else rng.uniform(0.35, 0.7)
     gain = np.exp(rng.normal(0.1, 0.25))
     return np.asarray(gain * np.clip(linear, 0, 1) ** np.float32(gamma), np.float32)
+
+
+def _burnt_out(rgb: Picture, alpha: Array, head: Picture, rng: Random) -> Array:
+    """Linear light of the ring in silver, so bright that some of it is as white as paper; half of
+    the heads keep their colours."""
+    linear = _to_linear(rgb)
+    grey = linear @ np.array([0.3, 0.5, 0.2], np.float32)
+    tint = np.exp(rng.normal(0, 0.015, 3)).astype(np.float32)
+    ring = np.clip(grey[..., None] * tint, 0, 1) ** np.float32(rng.uniform(0.45, 1))
+    if rng.random() < 0.5:
+        share = cv2.blur(head.astype(np.float32) / 255, (5, 5))[..., None]
+        ring = (1 - share) * ring + share * linear
+    on = alpha > 0.9
+    if not on.any():
+        return np.asarray(ring, np.float32)
+    white = np.quantile(ring[on].min(axis=1), 1 - rng.uniform(0.04, 0.25))
+    return np.asarray(ring * np.float32(1.03 / max(white, 0.15)), np.float32)
 
 
 # --- gaps ----------------------------------------------------------------------------------------

@@ -26,18 +26,20 @@ from anello.imaging.warp import crop
 from anello.models.ring_network import RingNetwork
 
 SEED = 13
-PHOTOS = 10
-"""Made of each ring."""
+PHOTOS, BURNT_OUT = 10, 5
+"""Made of each ring; and of those that are pictured larger besides, in silver burnt out in places,
+for which gaps are taken."""
 
 
 def patches_of(network: RingNetwork, shard: Path) -> dict[str, Any]:
     """All patches of some photos of a shard's rings: ``windows`` (n, s, s, 15) as in
     ``anello.imaging.patches``, ``coverage`` (n,) true mean, and ``area`` (n,) in px."""
     windows, coverage, area = [], [], []
+    photos = PHOTOS + (BURNT_OUT if shard.stem.startswith("fine") else 0)
     for k, item in enumerate(read_shard(shard)):
-        for photo in range(PHOTOS if item.has_ring else 0):
+        for photo in range(photos if item.has_ring else 0):
             rng = np.random.default_rng((SEED, int(shard.stem[-5:]), k, photo))
-            rgb, alpha, _ = with_gaps(item, rng)
+            rgb, alpha, _ = with_gaps(item, rng, burnt_out=photo >= PHOTOS)
             asked = asked_about(network, rgb, alpha)
             if asked is None:
                 continue

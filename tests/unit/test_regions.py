@@ -54,7 +54,7 @@ def test_a_window_as_light_as_the_ground_is_a_gap_and_a_darker_one_a_stone(
 
 
 @pytest.mark.parametrize("coverage", [0.5, 0.9])
-@pytest.mark.parametrize(("probability", "ring"), [(0.2, True), (0.8, False)])
+@pytest.mark.parametrize(("probability", "ring"), [(0.2, True), (0.85, False)])
 def test_a_facet_as_white_as_the_ground_is_wholly_what_it_is_told_to_be(
     coverage: float, probability: float, ring: bool
 ) -> None:
@@ -77,16 +77,26 @@ def test_a_facet_as_white_as_the_ground_is_wholly_what_it_is_told_to_be(
     assert regions.ring[disc & ~outer].all()
 
 
-@pytest.mark.parametrize("probability", [0.4, 0.7])
-@pytest.mark.parametrize(("closed_in", "ring"), [(True, True), (False, False)])
+@pytest.mark.parametrize(
+    ("closed_in", "half", "probability", "ring"),
+    [
+        (True, 20, 0.4, True),
+        (True, 20, 0.7, True),
+        (True, 20, 0.85, False),
+        (True, 10, 0.4, True),
+        (True, 10, 0.7, False),
+        (False, 20, 0.4, False),
+        (False, 20, 0.7, False),
+    ],
+)
 def test_a_patch_that_ring_closes_in_is_metal_unless_it_is_a_gap_for_sure(
-    probability: float, closed_in: bool, ring: bool
+    closed_in: bool, half: int, probability: float, ring: bool
 ) -> None:
-    """White within a gold disc; alone, or between two strips of ground that was seen."""
+    """White within a gold disc, 800 or 200 px; alone, or between two strips of seen ground."""
     picture = cv2.resize(plain_ground(), (SIDE, SIDE))
     white = picture[0, 0].tolist()
     cv2.circle(picture, (200, 200), 130, GOLD, -1, cv2.LINE_AA)
-    patch = slice(180, 200), slice(180, 220)
+    patch = slice(190 - half // 2, 190 + half // 2), slice(200 - half, 200 + half)
     alpha = np.full((SIDE, SIDE), 0.01, np.float32)
     cv2.circle(alpha, (200, 200), 130, 0.97, -1)
     if not closed_in:
@@ -98,7 +108,7 @@ def test_a_patch_that_ring_closes_in_is_metal_unless_it_is_a_gap_for_sure(
         picture, ground, Seen(alpha, np.zeros_like(alpha)), gaps_are(probability)
     )
     assert regions is not None
-    assert regions.ring[184:196, 184:216].mean() == (1.0 if ring else 0.0)
+    assert regions.ring[188:192, 194:206].mean() == (1.0 if ring else 0.0)
 
 
 def test_a_gap_that_was_taken_for_ring_reaches_the_metal_s_edge() -> None:
