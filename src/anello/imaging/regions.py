@@ -72,8 +72,8 @@ BESIDE_GROUND = 0.15
 """Share of what is next to a patch that is seen ground, below which it is closed in, and metal or
 stone if it is no gap: a hole in a stone is worse than a gap left shut."""
 LARGE, SURE_LARGE_GAP = 500, 0.8
-"""Area, px of the reduced copy, from which a patch that is closed in is a gap only with more than
-the second: of path-traced ones four of five are right above it, as of smaller ones above ``SURE_GAP``."""
+"""Area, px of the reduced copy, over which a patch that is closed in is a gap only with more than
+the second: above it four of five path-traced ones are, as of smaller ones above ``SURE_GAP``."""
 RIM = 2
 """How far round a gap pixels mix ground and metal, px of the reduced copy."""
 SPARKLE = 0.5, 1.4
