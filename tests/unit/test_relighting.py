@@ -95,6 +95,16 @@ def test_gold_that_a_bright_photo_bleached_is_gold_in_a_dimmer_light():
     assert lit / lit[:, 1:2] == pytest.approx(np.tile(GOLD / GOLD[1], (9, 1)), rel=0.02)
 
 
+def test_gold_without_any_blue_in_its_photo_is_lit_like_other_gold():
+    ring = a_ring()
+    bright = np.where(np.abs(np.arange(100) - 38) < 6, 1.8, 1.0).astype(np.float32)
+    color = np.minimum(ring.color * bright[:, None], 1)
+    color[..., 2] = 0
+    lit = relight(replace(ring, color=color), warm_dim(), 1.0)
+    assert np.isfinite(lit.color).all()
+    assert luminance(lit.color[ring.alpha > 0]).min() > 0.02
+
+
 def test_a_dim_warm_room_leaves_no_studio_sheen():
     ring = a_ring()
     on = ring.alpha > 0

@@ -297,7 +297,8 @@ def _colour_restored(straight: Float, value: Float, metal: _Metal, hoop: Mask) -
         return np.zeros_like(straight)
     colour = np.median(straight[shown] / value[shown, None], axis=0)
     bleached = metal.surely * smoothstep(brightest, *BLEACHED)
-    restored = value[:, None] * colour / np.maximum(straight, np.float32(1e-3))
+    least = np.float32(1e-3)  # of a channel that photos of saturated gold have nothing of
+    restored = np.maximum(value[:, None] * colour, least) / np.maximum(straight, least)
     return np.asarray(bleached[:, None] * cv2.log(restored), np.float32)
 
 
