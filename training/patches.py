@@ -44,11 +44,10 @@ def patches_of(network: RingNetwork, shard: Path) -> dict[str, Any]:
             if asked is None:
                 continue
             patches, truth = asked
-            within = patches.labels.ravel()
-            pixels = np.bincount(within)[1:]
             windows.append(patches.windows)
-            coverage.append(np.bincount(within, truth.ravel())[1:] / pixels)
-            area.append(pixels)
+            covered = np.bincount(patches.labels.ravel(), truth.ravel())[1:]
+            coverage.append(covered / patches.area)
+            area.append(patches.area)
     return {
         "windows": np.concatenate(windows),
         "coverage": np.concatenate(coverage),

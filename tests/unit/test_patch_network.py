@@ -63,8 +63,8 @@ def test_it_gives_the_same_probabilities_for_each_patch_alone_and_in_a_row() -> 
     tell = load_ring_network().tell_gaps
 
     def told(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
-        beside = np.zeros(len(windows), np.float32)
-        return tell(Patches(np.zeros((1, 1), np.uint8), beside, windows))
+        none, beside = np.zeros(len(windows), np.int32), np.zeros(len(windows), np.float32)
+        return tell(Patches(np.zeros((1, 1), np.uint8), none, beside, windows))
 
     together = told(windows)
     assert together.shape == (5,)

@@ -67,6 +67,7 @@ def test_a_patch_knows_how_much_of_what_is_next_to_it_is_ground() -> None:
     patches = find_patches(picture, bare, evidence)
     assert patches.labels[215, 210] == 1
     assert np.allclose(patches.beside_ground, [30 / 120, 0])
+    assert patches.area.tolist() == [900, 400]
 
 
 def test_the_largest_patches_are_looked_at_and_specks_never() -> None:

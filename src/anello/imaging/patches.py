@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from anello.imaging.arrays import Bytes, Float, Mask
 from anello.imaging.evidence import Seen
@@ -30,12 +31,14 @@ class Patches:
     """Where they are, and what they look like.
 
     labels : (h, w) 8-bit, 0 where there is none, else 1 to n.
-    beside_ground : (n,) share of the pixels next to it that are bare and weren't taken for ring.
+    area : (n,) px. beside_ground : (n,) share of the pixels next to it that are bare and weren't
+        taken for ring.
     windows : (n, s, s, 15) 8-bit: colours, the patch itself, coverage and opening as the network
         saw them, and what is bare, close and then wide; last the patch's mean coverage everywhere.
     """
 
     labels: Bytes
+    area: NDArray[np.int32]
     beside_ground: Float
     windows: Bytes
 
@@ -77,7 +80,7 @@ def find_patches(small: Bytes, bare: Mask, seen: Seen) -> Patches:
         coverage = float(seen.alpha[here][labels[here] == n + 1].mean(dtype=np.float64))
         windows[n, ..., 14] = round(255 * coverage)
     beside_ground = _shares_beside(labels, bare & (taken == 0), len(kept))
-    return Patches(labels, beside_ground, windows)
+    return Patches(labels, stats[kept, cv2.CC_STAT_AREA], beside_ground, windows)
 
 
 def _shares_beside(labels: Bytes, what: Mask, n: int) -> Float:

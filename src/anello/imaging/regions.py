@@ -182,8 +182,7 @@ def _ring_on_plain(
     patches = find_patches(small, unlike < PATCH * ringing, seen)
     gap = tell_gaps(patches)
     closed_in = patches.beside_ground < BESIDE_GROUND
-    is_large = np.bincount(patches.labels.ravel(), minlength=len(gap) + 1)[1:] > LARGE
-    is_gap = gap > np.where(closed_in & is_large, SURE_LARGE_GAP, SURE_GAP)
+    is_gap = gap > np.where(closed_in & (patches.area > LARGE), SURE_LARGE_GAP, SURE_GAP)
     is_metal = np.where(closed_in, ~is_gap, gap < SURE_METAL)
     gaps, metal = (np.concatenate([[False], told])[patches.labels] for told in (is_gap, is_metal))
     gaps = _to_their_edges(gaps, ring | metal, unlike, round(RIM * max(1.0, enlarged)))

@@ -181,8 +181,8 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     tone = _studio_to_hand(value, inside, normal, light, highlight, skin_share)
     gain = cv2.log(np.maximum(tone, 1e-4))
     stone = np.log(min(light.level, 1.0) * _between(light, LAMP_IN_STONES))
-    share = metal.share if metal.is_coloured else metal.share * (1 - STONES_IN_HEAD * (1 - hoop))
-    gain = stone + share[..., None] * (gain - stone)
+    as_metal = metal.share * (1 if metal.is_coloured else 1 - STONES_IN_HEAD * (1 - hoop))
+    gain = stone + as_metal[..., None] * (gain - stone)
     share = REPLACED * metal.share * hoop * (1 - HIGHLIGHT_KEPT * highlight)
     row, column = np.divmod(on, alpha.shape[1])
     xy = np.stack([column + layer.roi[0], row + layer.roi[1]], axis=1).astype(np.float32)
@@ -190,7 +190,7 @@ def relight(layer: Layer, light: Light, ambient: float) -> Layer:
     replaced = _studio_to_mirrored(value, studio, mirrored)
     gain += share[..., None] * np.minimum(replaced - gain, MOST_BRIGHTENED)
     if metal.is_coloured and not light.is_grey:
-        gain += _colour_restored(straight, value, metal, inside & (hoop > 0.5))
+        _restore_colour(gain, straight, value, metal.surely, inside & (hoop > 0.5))
     # The studio's deepest black has no picture in it that a factor could light.
     straight = straight + (np.float32(ambient) * share * np.maximum(DARKEST - value, 0))[:, None]
     if light.is_grey:
@@ -288,18 +288,24 @@ def _find_metal(calm: Float, darkest: Float, inside: Mask, hoop: Float) -> _Meta
     return _Metal(share * np.maximum(lamp, coloured), True, share * surely)
 
 
-def _colour_restored(straight: Float, value: Float, metal: _Metal, hoop: Mask) -> Float:
-    """(n, 3) log factor that gives metal back the colour that a bright photo has bleached, at the
-    same luminance: in a hand's dimmer light it would be green and grey. hoop : (n,)."""
-    brightest = straight.max(axis=1)
-    shown = hoop & (metal.surely > 0.5) & (brightest > EXPOSED[0]) & (brightest < EXPOSED[1])
-    if np.count_nonzero(shown) < LEAST_OF_HOOP:
-        return np.zeros_like(straight)
+def _restore_colour(gain: Float, straight: Float, value: Float, surely: Float, hoop: Mask) -> None:
+    """Add to the log ``gain``, (n, 3), what gives metal back the colour that a bright photo has
+    bleached, at the same luminance: in a hand's dimmer light it would be green and grey.
+
+    surely, hoop : (n,) how surely a pixel is metal, and whether it is the hoop's.
+    """
+    red, green, blue = straight.T
+    brightest = np.maximum(np.maximum(red, green), blue)
+    shown = hoop & (surely > 0.5) & (brightest > EXPOSED[0]) & (brightest < EXPOSED[1])
+    bleached = np.flatnonzero((surely > 0) & (brightest > BLEACHED[0]))
+    if np.count_nonzero(shown) < LEAST_OF_HOOP or not len(bleached):
+        return
     colour = np.median(straight[shown] / value[shown, None], axis=0)
-    bleached = metal.surely * smoothstep(brightest, *BLEACHED)
+    share = surely[bleached] * smoothstep(brightest[bleached], *BLEACHED)
     least = np.float32(1e-3)  # of a channel that photos of saturated gold have nothing of
-    restored = np.maximum(value[:, None] * colour, least) / np.maximum(straight, least)
-    return np.asarray(bleached[:, None] * cv2.log(restored), np.float32)
+    restored = np.maximum(value[bleached, None] * colour, least)
+    restored /= np.maximum(straight.take(bleached, axis=0), least)
+    gain[bleached] += share[:, None] * cv2.log(restored)
 
 
 def _ratios(rgb: Float, dark: float) -> Float:
